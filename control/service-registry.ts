@@ -92,6 +92,17 @@ export async function listServices(nats: Nats): Promise<ServiceSummary[]> {
   return described(seen).map((spec) => summaryOf(spec, seen));
 }
 
+/** The descriptions of all services, by their names. */
+export async function findInterfaces(nats: Nats): Promise<Map<string, ServiceDescription>> {
+  const reads = await (await openSpecs(nats)).list();
+  return new Map(
+    reads.flatMap((read) => {
+      const spec = liveSpec(read);
+      return spec?.interface === undefined ? [] : [[spec.name, spec.interface] as const];
+    }),
+  );
+}
+
 /** One service. Error: FUNCTION_NOT_FOUND with the nearest name. */
 export async function showService(nats: Nats, name: string): Promise<ServiceFacts> {
   const seen = await look(nats);

@@ -13,7 +13,8 @@ afterAll(() => world[Symbol.asyncDispose]());
 async function refused(code: string, config?: Record<string, unknown>) {
   const source = `import { service } from "narun";\nimport { z } from "zod";\n${code}`;
   const error: unknown = await world.push("bad", source, config).catch((thrown: unknown) => thrown);
-  if (!isNarunError(error, "TRIAL_FAILED")) throw new Error(`it was pushed: ${JSON.stringify(error)}`, { cause: error });
+  if (!isNarunError(error, "TRIAL_FAILED"))
+    throw new Error(`it was pushed: ${JSON.stringify(error)}`, { cause: error });
   return error.fields;
 }
 
@@ -22,7 +23,12 @@ const DO = "() => 1)";
 
 describe("a definition that is wrong", () => {
   it.each([
-    ["two actions of one name", `${OPEN}.action("a", {}, ${DO}.action("a", {}, ${DO}`, "ACTIONS_OVERLAP", /"a"/],
+    [
+      "two actions of one name",
+      `${OPEN}.action("a", {}, ${DO}.action("a", {}, ${DO}`,
+      "ACTIONS_OVERLAP",
+      /"a"/,
+    ],
     [
       "subjects that overlap",
       `${OPEN}.action("a", { subject: "bad.x.{id}" }, ${DO}.action("b", { subject: "bad.*.y" }, ${DO}`,
@@ -53,31 +59,90 @@ describe("a definition that is wrong", () => {
       "SCHEMA_NOT_JSON",
       /output of action "a".*own/,
     ],
-    ["no schema", `${OPEN}.action("a", { input: { id: "string" } }, ${DO}`, "SERVICE_INVALID", /input is no schema/],
+    [
+      "no schema",
+      `${OPEN}.action("a", { input: { id: "string" } }, ${DO}`,
+      "SERVICE_INVALID",
+      /input is no schema/,
+    ],
     [
       "another name than the function's",
       'export default service({ name: "good", version: "1.0.0" })',
       "SERVICE_NAMED_OTHERWISE",
       /"good".*"bad"/,
     ],
-    ["no semver", 'export default service({ name: "bad", version: "1" })', "SERVICE_INVALID", /"1" is not semver/],
-    ["an unknown key", `${OPEN}.action("a", { inputs: z.string() }, ${DO}`, "SERVICE_INVALID", /unknown key "inputs"/],
-    ["a subject elsewhere", `${OPEN}.action("a", { subject: "x.a" }, ${DO}`, "SERVICE_INVALID", /below the service/],
+    [
+      "no semver",
+      'export default service({ name: "bad", version: "1" })',
+      "SERVICE_INVALID",
+      /"1" is not semver/,
+    ],
+    [
+      "an unknown key",
+      `${OPEN}.action("a", { inputs: z.string() }, ${DO}`,
+      "SERVICE_INVALID",
+      /unknown key "inputs"/,
+    ],
+    [
+      "a subject elsewhere",
+      `${OPEN}.action("a", { subject: "x.a" }, ${DO}`,
+      "SERVICE_INVALID",
+      /below the service/,
+    ],
     ["a bad token", `${OPEN}.action("a", { subject: "bad.>.a" }, ${DO}`, "SERVICE_INVALID", /part ">"/],
     ["a parameter twice", `${OPEN}.action("a", { path: "{a}/{a}" }, ${DO}`, "SERVICE_INVALID", /twice/],
-    ["a name that no client can call", `${OPEN}.action("then", {}, ${DO}`, "SERVICE_INVALID", /no client could call/],
-    ["an error that is not declared", `${OPEN}.action("a", { errors: ["Lost"] }, ${DO}`, "SERVICE_INVALID", /Lost/],
-    ["a status that is none", 'export default service({ name: "bad", version: "1.0.0", errors: { E: { status: 200 } } })', "SERVICE_INVALID", /400 to 599/],
-    ["a GET that changes something", `${OPEN}.action("a", { method: "GET", readOnly: false }, ${DO}`, "SERVICE_INVALID", /GET/],
-    ["a service that requires itself", 'export default service({ name: "bad", version: "1.0.0", requires: ["bad"] })', "SERVICE_INVALID", /requires itself/],
+    [
+      "a name that no client can call",
+      `${OPEN}.action("then", {}, ${DO}`,
+      "SERVICE_INVALID",
+      /no client could call/,
+    ],
+    [
+      "an error that is not declared",
+      `${OPEN}.action("a", { errors: ["Lost"] }, ${DO}`,
+      "SERVICE_INVALID",
+      /Lost/,
+    ],
+    [
+      "a status that is none",
+      'export default service({ name: "bad", version: "1.0.0", errors: { E: { status: 200 } } })',
+      "SERVICE_INVALID",
+      /400 to 599/,
+    ],
+    [
+      "a GET that changes something",
+      `${OPEN}.action("a", { method: "GET", readOnly: false }, ${DO}`,
+      "SERVICE_INVALID",
+      /GET/,
+    ],
+    [
+      "a service that requires itself",
+      'export default service({ name: "bad", version: "1.0.0", requires: ["bad"] })',
+      "SERVICE_INVALID",
+      /requires itself/,
+    ],
     ["a pattern that is none", `${OPEN}.on("a..b", ${DO}`, "SERVICE_INVALID", /pattern/],
-    ["a durable event for each instance", `${OPEN}.on("a", { durable: true, each: true }, ${DO}`, "SERVICE_INVALID", /each/],
-    ["two handlers of one name", `${OPEN}.on("a", { name: "x" }, ${DO}.on("b", { name: "x" }, ${DO}`, "SERVICE_INVALID", /name x/],
-  ])("is refused: %s", async (_what, code, reason, detail) => {
-    const fields = await refused(code);
-    expect(fields).toMatchObject({ reason });
-    expect(fields.detail).toMatch(detail);
-  }, 30_000);
+    [
+      "a durable event for each instance",
+      `${OPEN}.on("a", { durable: true, each: true }, ${DO}`,
+      "SERVICE_INVALID",
+      /each/,
+    ],
+    [
+      "two handlers of one name",
+      `${OPEN}.on("a", { name: "x" }, ${DO}.on("b", { name: "x" }, ${DO}`,
+      "SERVICE_INVALID",
+      /name x/,
+    ],
+  ])(
+    "is refused: %s",
+    async (_what, code, reason, detail) => {
+      const fields = await refused(code);
+      expect(fields).toMatchObject({ reason });
+      expect(fields.detail).toMatch(detail);
+    },
+    30_000,
+  );
 
   it("is shown with the author's line", async () => {
     const { stack } = await refused(`\n\n${OPEN}\n  .action("a", {}, () => 1)\n  .action("a", {}, () => 2);`);

@@ -27,18 +27,22 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 const LINE = { type: "object", properties: { count: { type: "number" } }, required: ["count"] };
 
-it.each(["zod", "valibot", "arktype"])("takes schemas of %s", async (name) => {
-  const read = await (await openSpecs(world.connection)).get("libraries");
-  const description = read?.ok && read.value.kind === "function" ? read.value.spec.interface : undefined;
-  expect(description?.actions.find((action) => action.name === name)?.input).toMatchObject({
-    type: "object",
-    properties: { id: { type: "string" }, lines: { type: "array", items: LINE } },
-  });
-  const post = (value: unknown) =>
-    world.call(`/libraries.${name}`, { method: "POST", body: JSON.stringify(value) });
-  const right = { id: "a", lines: [{ count: 1 }] };
-  expect(JSON.parse((await post(right)).text)).toEqual(right);
-  const wrong = await post({ id: "a", lines: [{ count: 1 }, { count: "many" }] });
-  expect(wrong.code).toBe("INVALID_INPUT");
-  expect(JSON.parse(wrong.text).issues).toMatchObject([{ path: "lines.1.count" }]);
-}, 30_000);
+it.each(["zod", "valibot", "arktype"])(
+  "takes schemas of %s",
+  async (name) => {
+    const read = await (await openSpecs(world.connection)).get("libraries");
+    const description = read?.ok && read.value.kind === "function" ? read.value.spec.interface : undefined;
+    expect(description?.actions.find((action) => action.name === name)?.input).toMatchObject({
+      type: "object",
+      properties: { id: { type: "string" }, lines: { type: "array", items: LINE } },
+    });
+    const post = (value: unknown) =>
+      world.call(`/libraries.${name}`, { method: "POST", body: JSON.stringify(value) });
+    const right = { id: "a", lines: [{ count: 1 }] };
+    expect(JSON.parse((await post(right)).text)).toEqual(right);
+    const wrong = await post({ id: "a", lines: [{ count: 1 }, { count: "many" }] });
+    expect(wrong.code).toBe("INVALID_INPUT");
+    expect(JSON.parse(wrong.text).issues).toMatchObject([{ path: "lines.1.count" }]);
+  },
+  30_000,
+);

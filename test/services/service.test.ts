@@ -92,7 +92,11 @@ describe("the description of a service", () => {
     await post("/orders.nothing");
     const info = JSON.parse((await ask("$SRV.INFO.orders")).text());
     const pay = info.endpoints.find(({ name }: { name: string }) => name === "pay");
-    expect(pay).toMatchObject({ subject: "orders.pay", queue_group: "q", metadata: { http: "POST /orders/{id}/pay" } });
+    expect(pay).toMatchObject({
+      subject: "orders.pay",
+      queue_group: "q",
+      metadata: { http: "POST /orders/{id}/pay" },
+    });
     expect(JSON.parse(pay.metadata.input)).toMatchObject({ properties: { cents: { type: "integer" } } });
     expect(JSON.parse(pay.metadata.errors)).toMatchObject([{ name: "OrderNotFound" }, { name: "Busy" }]);
     const item = info.endpoints.find(({ name }: { name: string }) => name === "item");
@@ -145,7 +149,9 @@ describe("an action over HTTP", () => {
     expect(requestId).toBe(answer.headers.get("x-request-id"));
     expect((await post("/orders.pay")).code).toBe("INVALID_INPUT");
     const text = await world.call("/orders.pay", { method: "POST", body: "{" });
-    expect(JSON.parse(text.text).issues).toMatchObject([{ path: "", message: expect.stringContaining("JSON") }]);
+    expect(JSON.parse(text.text).issues).toMatchObject([
+      { path: "", message: expect.stringContaining("JSON") },
+    ]);
   });
 
   it("hides an answer that does not fit, and logs its place alone", async () => {
@@ -180,7 +186,10 @@ describe("an action over HTTP", () => {
 
 describe("an action over NATS", () => {
   it("takes a request to its subject, and says nothing where it has no answer", async () => {
-    expect(JSON.parse((await ask("orders.pay", { id: "o2", cents: 7 })).text())).toEqual({ order: "o2", paid: 7 });
+    expect(JSON.parse((await ask("orders.pay", { id: "o2", cents: 7 })).text())).toEqual({
+      order: "o2",
+      paid: 7,
+    });
     expect((await ask("orders.nothing")).text()).toBe("");
     expect(JSON.parse((await ask("orders.item.7.8.pay", { a: 1 })).text())).toEqual({
       input: { a: 1, id: "7" },
@@ -193,7 +202,9 @@ describe("an action over NATS", () => {
     const reply = await ask("orders.pay", { id: "none", cents: 1 });
     expect(headerValue(reply.headers, headerNames.serviceErrorCode)).toBe("404");
     expect(headerValue(reply.headers, headerNames.serviceError)).toBe("OrderNotFound");
-    expect(JSON.parse(reply.text())).toMatchObject({ error: { name: "OrderNotFound", data: { id: "none" } } });
+    expect(JSON.parse(reply.text())).toMatchObject({
+      error: { name: "OrderNotFound", data: { id: "none" } },
+    });
     const invalid = await ask("orders.pay", {});
     expect(headerValue(invalid.headers, headerNames.serviceError)).toBe("INVALID_INPUT");
   });
@@ -204,7 +215,9 @@ describe("an action over NATS", () => {
       [headerNames.rawPath, "/orders.raw"],
       [headerNames.trigger, "scheduled"],
     ]);
-    expect(JSON.parse((await ask("orders.pay", { id: "o3", cents: 7 }, headers)).text())).toMatchObject({ order: "o3" });
+    expect(JSON.parse((await ask("orders.pay", { id: "o3", cents: 7 }, headers)).text())).toMatchObject({
+      order: "o3",
+    });
   });
 });
 
@@ -233,8 +246,14 @@ describe("a service in the mode node", () => {
   it("has its description, its actions, its start and its end", async () => {
     const config = { mode: "node", scale: { idleSeconds: 0.5 } };
     await world.push("own", ORDERS.replaceAll("NAME", "own"), config);
-    expect(JSON.parse((await post("/own.pay", { id: "o1", cents: 5 })).text)).toEqual({ order: "o1", paid: 5 });
-    expect(JSON.parse((await ask("own.pay", { id: "o1", cents: 5 })).text())).toEqual({ order: "o1", paid: 5 });
+    expect(JSON.parse((await post("/own.pay", { id: "o1", cents: 5 })).text)).toEqual({
+      order: "o1",
+      paid: 5,
+    });
+    expect(JSON.parse((await ask("own.pay", { id: "o1", cents: 5 })).text())).toEqual({
+      order: "o1",
+      paid: 5,
+    });
     expect((await post("/own.pay", { id: "none", cents: 5 })).code).toBe("ACTION_ERROR");
     await eventually(async () => {
       const lines = (await world.logs("own")).map(({ message }) => message);

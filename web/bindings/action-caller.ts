@@ -42,7 +42,7 @@ export class ActionError extends Error {
 
   static {
     // The names of classes are shortened in the snapshot, and authors' code looks for this one.
-    Object.defineProperty(this, "name", { value: "ActionError" });
+    Object.defineProperty(ActionError, "name", { value: "ActionError" });
   }
 
   constructor(name: string, data: unknown, message: string | undefined) {
