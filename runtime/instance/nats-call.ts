@@ -132,7 +132,8 @@ class NatsCall implements IncomingCall, Named {
     const headers = encodeReply(status, fieldsOfBlock(headerBlock));
     if (headers === undefined) return undefined;
     const { name } = this.#options.config;
-    const isOfMicro = isActionSubject(this.#message.subject, name) && formOfReply(this.#message, name) === "header";
+    const isOfMicro =
+      isActionSubject(this.#message.subject, name) && formOfReply(this.#message, name) === "header";
     return new NatsAnswer(this.#message, this.channel, headers, isOfMicro);
   }
 

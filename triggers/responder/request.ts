@@ -109,7 +109,8 @@ export function answerPlain(
   if (read.kind === "failed" && form !== "grpc") return fail(read.code, read.limit);
   if (form !== "bhttp") {
     const headers = reply.headers();
-    if (form === "header" && isActionSubject(message.subject, spec.name)) addServiceError(headers, reply.data);
+    if (form === "header" && isActionSubject(message.subject, spec.name))
+      addServiceError(headers, reply.data);
     message.respond(reply.data, headers);
     return reply.isError ? "SERVICE_ERROR" : undefined;
   }
