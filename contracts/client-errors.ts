@@ -28,8 +28,7 @@ export const clientErrors = {
   },
   REQUIRED_NOT_RUNNING: {
     title: "The service waits for another one that it requires",
-    solve:
-      "`narun services info` of the service says for whom it waits, and of that one why it does not run.",
+    solve: "`narun services ls` says for whom each service waits, and why another one does not run.",
     status: 503,
     retryable: true,
   },

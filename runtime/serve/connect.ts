@@ -26,6 +26,7 @@ import {
 } from "../../streams/index.ts";
 import { withActions } from "../../web/index.ts";
 import { resolveAccess } from "./options.ts";
+import { urlOfEnvironment } from "./serve.ts";
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 /** Upper bound of an answer, which is read whole. */
@@ -42,7 +43,7 @@ export async function connect<S>(
     throw new TypeError(`connect: ${JSON.stringify(service)} is no name of a service`);
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   const nats = await connectNats({
-    ...resolveAccess(options.nats, process.env.NATS_URL),
+    ...resolveAccess(options.nats, urlOfEnvironment()),
     name: `narun client of ${service}`,
   });
   const parts = {
