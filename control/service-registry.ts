@@ -1,5 +1,5 @@
 /**
- * The services of a system. Nothing of it is stored: a service's description and its pause are in its spec, its instances answer
+ * The services of a system. No part of it is stored: a service's description and its pause are in its spec, its instances answer
  * `$SRV.STATS`, and nodes tell what they could not start.
  */
 import {

@@ -1,7 +1,7 @@
 /**
  * The order of starts: a service starts when the services run that it requires.
  *
- * I1  A service is wanted while requests are held for it, or while a service that is wanted waits for it. In a cycle nobody else
+ * I1  A service is wanted while requests are held for it, or while a service that is wanted waits for it. In a cycle no other service
  *     wants them, so that the search ends with the holds.
  */
 import type { FunctionSpec } from "../contracts/index.ts";

@@ -3,7 +3,7 @@
  * imported here: `ActionError` is known by its shape there (functions/sdk/service/action-error.ts).
  */
 
-/** What a call needs of a service. */
+/** The side of a service that calls use. */
 interface Fetches {
   fetch(path: string, init: Init): Promise<Answer>;
 }
