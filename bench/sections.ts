@@ -4,6 +4,7 @@ import type { Section } from "./frame/section.ts";
 import { app } from "./rows/app.ts";
 import { asleep } from "./rows/asleep.ts";
 import { burst } from "./rows/burst.ts";
+import { calls } from "./rows/calls.ts";
 import { cold } from "./rows/cold.ts";
 import { consume } from "./rows/consume.ts";
 import { crowd } from "./rows/crowd.ts";
@@ -33,6 +34,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   "fan-out": fanOut,
   websocket,
   grpc,
+  calls,
   schedules,
   consume,
   workflow,

@@ -23,6 +23,7 @@ bindings:
   - { name: FILES, objects: files }
   - { name: USERS, service: users }
   - { name: EVENTS, publish: ["orders.>", "stock.*.changed", "done"] }
+  - { name: FACTS, events: { publish: ["orders.*.paid"], hear: ["stock.>"] } }
   - { name: LIMIT, ratelimit: { limit: 10, periodSeconds: 60 } }
   - { name: ORDERS, workflow: orders }
   - { name: KEY, secret: api-key }
@@ -87,6 +88,11 @@ describe("the types of env", () => {
          await env.EVENTS.request("done", text + cached + revision, { timeoutMs: 100 });
          // @ts-expect-error It is none of the declared subjects.
          await env.EVENTS.publish("other");
+         const { sequence } = await env.FACTS.publish("orders.7.paid", { sum: 3 }, { retain: true, key: "7" });
+         const heard = await env.FACTS.once<{ left: number }>("stock.*", { timeout: 1_000 });
+         if (heard.value.left === sequence) return new Response(heard.subject);
+         // @ts-expect-error It is none of the declared subjects.
+         await env.FACTS.publish("orders.paid");
          // @ts-expect-error Only a KV bucket has keys.
          const wrong: KvBucket = env.FILES;
          // @ts-expect-error It is not declared.

@@ -5,8 +5,21 @@ import { answering, createWorkFolder } from "./testing/work-folder.ts";
 
 const COMMANDS = [
   ...["up", "dev", "init", "build", "push", "deploy", "rollback", "rm", "ls", "ps", "revisions", "nodes"],
-  ...["invoke", "logs", "gateway", "node", "doctor", "types", "files", "secret", "config", "run", "schedule"],
-  ...["workflow"],
+  ...[
+    "invoke",
+    "logs",
+    "gateway",
+    "node",
+    "doctor",
+    "types",
+    "files",
+    "secret",
+    "keys",
+    "config",
+    "run",
+    "schedule",
+  ],
+  ...["workflow", "events"],
 ];
 
 describe("help", () => {

@@ -1,8 +1,10 @@
 import { clientErrors } from "./client-errors.ts";
 import type { ErrorEntry } from "./error-entry.ts";
+import { eventErrors } from "./event-errors.ts";
 import { queueErrors } from "./queue-errors.ts";
 import { requestErrors } from "./request-errors.ts";
 import { runtaraErrors } from "./runtara-errors.ts";
+import { sealErrors } from "./seal-errors.ts";
 import { serviceErrors } from "./service-errors.ts";
 import { toolErrors } from "./tool-errors.ts";
 import { workflowErrors } from "./workflow-errors.ts";
@@ -14,11 +16,13 @@ import { workflowErrors } from "./workflow-errors.ts";
 export const errorCatalogue = {
   ...requestErrors,
   ...queueErrors,
+  ...eventErrors,
   ...clientErrors,
   ...workflowErrors,
   ...serviceErrors,
   ...toolErrors,
   ...runtaraErrors,
+  ...sealErrors,
 } as const;
 
 export type ErrorCode = keyof typeof errorCatalogue;

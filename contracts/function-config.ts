@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts";
 import { EgressSchema } from "./egress.ts";
+import { EventReadersSchema } from "./events.ts";
 import { GrpcServiceSchema, NameSchema } from "./names.ts";
 import { PROGRAM_KEYS } from "./program.ts";
 import { TRIGGER_KEYS } from "./triggers.ts";
@@ -146,6 +147,8 @@ const FileSchema = z.strictObject({
   limits: LimitsSchema.prefault({}),
   /** Addresses that `fetch` may reach besides the public internet: rules as in egress.ts. */
   egress: EgressSchema.default([]),
+  /** Who may read events at the gateways. Default: nobody. */
+  eventReaders: EventReadersSchema.optional(),
   /** `fetch`: whether requests to other servers carry on the trace of their request. Default: they do. */
   traces: z.strictObject({ fetch: z.boolean() }).optional(),
   /** Its default export is `workflow(…)`. `true`: with the default settings. */

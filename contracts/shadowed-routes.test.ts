@@ -30,4 +30,18 @@ describe("findShadowedRoutes", () => {
     ]);
     expect([...found]).toEqual([["c", [{ path: "/z", methods: ["GET"], by: "a" }]]]);
   });
+
+  it("finds actions whose paths another function answers, whatever their parameters are called", () => {
+    const shared = { errors: [], isReadOnly: false, isIdempotent: false, isTool: false };
+    const place = { subject: "b.get", method: "POST" as const, path: "/things/{id}" };
+    const actions = [{ ...shared, ...place, name: "get" }];
+    const found = findShadowedRoutes([
+      { name: "a", routes: [{ path: "/things/{thing}" }] },
+      {
+        ...{ name: "b", routes: [{ path: "/b" }] },
+        interface: { version: "1.0.0", requires: [], whenPaused: "hold", events: [], actions },
+      },
+    ]);
+    expect(found).toEqual(new Map([["b", [{ path: "/things/{id}", by: "a" }]]]));
+  });
 });

@@ -8,6 +8,8 @@ export const stores = {
   revisions: { bucket: "narun-revisions", history: 1 },
   /** name → StoredSecret JSON (see secret.ts). */
   secrets: { bucket: "narun-secrets", history: 1 },
+  /** The directory of keys, and the keys that ask to be enrolled (keys.ts). */
+  keys: { bucket: "narun-keys", history: 1 },
   /** name → StoredToolKey JSON (see tool-key.ts). */
   toolKeys: { bucket: "narun-mcp-keys", history: 1 },
   /** Bundles and source maps, by their own SHA-256, and programs. */
@@ -27,6 +29,15 @@ export const stores = {
   logs: { stream: "narun-logs", maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 256 * 1024 * 1024 },
   /** Messages of queues that their functions did not take (dead-letter.ts). */
   deadLetters: { stream: "narun-dead-letters", maxAgeMs: 30 * 24 * 3_600_000, duplicatesMs: 2 * 3_600_000 },
+  /** Events (events.ts). An operator's own bounds stay: `nats stream edit narun-events`. */
+  events: {
+    stream: "narun-events",
+    maxAgeMs: 7 * 24 * 3_600_000,
+    maxBytes: 1024 * 1024 * 1024,
+    duplicatesMs: 10 * 60_000,
+  },
+  /** The retained event of each subject. It stays until another one takes its place, or its own time is over. */
+  retainedEvents: { stream: "narun-events-retained", maxBytes: 256 * 1024 * 1024 },
   /** Calls that were accepted and did not end. `maxOfEach`: upper bound of the messages of one function. */
   calls: {
     stream: "narun-calls",

@@ -4,12 +4,12 @@
  */
 export const subjects = {
   /** Requests for one instance: the second endpoint of its service. */
-  instanceRequests: (instance: string) => `narun.i.${instance}`,
+  instanceRequests: (instance: string) => `narun.i.${tokensOf(instance)}`,
   /** The frames that the asking side of an exchange sends after its request (see wire/stream.ts). */
-  streamControl: (instance: string, token: string) => `narun.s.${instance}.${token}`,
-  streamControlAll: (instance: string) => `narun.s.${instance}.>`,
+  streamControl: (instance: string, token: string) => `narun.s.${tokensOf(instance)}.${token}`,
+  streamControlAll: (instance: string) => `narun.s.${tokensOf(instance)}.>`,
   /** Request/reply: which requests are under way at an instance (inquiry.ts). Within `streamControlAll`. */
-  inquiries: (instance: string) => `narun.s.${instance}.ask`,
+  inquiries: (instance: string) => `narun.s.${tokensOf(instance)}.ask`,
   /** The same to all gateways, until the asking side knows which gateway took its request. */
   streamControlToAny: (token: string) => `narun.s.any.${token}`,
   streamControlToAnyAll: "narun.s.any.>",
@@ -83,13 +83,29 @@ export const subjects = {
   /** In `narun-schedule-runs`: the ends of runs (schedules.ts). */
   scheduleRecord: (service: string, schedule: string) => `narun.scheduled.${service}.${schedule}`,
   scheduleRecordsAll: "narun.scheduled.*.*",
+  /** An event that is published, in `narun-events` (events.ts). `subject`: its own one, or a pattern; `lane`: or `*`. */
+  event: (lane: number | string, subject: string) => `narun.e.${lane}.${subject}`,
+  eventsAll: "narun.e.>",
+  /** The same with its sequence, told by the server when it is stored. */
+  eventNews: (pattern: string) => `narun.en.*.${pattern}`,
+  eventNewsAll: "narun.en.>",
+  /** In `narun-events-retained`: the last retained event of a subject. */
+  retainedEvent: (subject: string) => `narun.er.${subject}`,
+  retainedEventsAll: "narun.er.>",
   /** The beginnings of the subjects of Runtara's streams (stores.ts). */
   runtaraRecords: "narun.runtara.state",
   runtaraEvents: "narun.runtara.event",
   runtaraRuns: "narun.runtara.run",
+  /** Request/reply: become a node of the network, with the right in a token. The same in all worlds. */
+  join: "$NARUN.join",
   /** To the node that runs an instance of Runtara: look at its record now. */
   runtaraOrder: (instance: string) => `narun.runtara.order.${instance}`,
 } as const;
+
+/** The id of an instance has the name of its host before it where hosts have logins of their own (identity/host-tags.ts). */
+function tokensOf(instance: string): string {
+  return instance.replace("~", ".");
+}
 
 /** The queue group of every request endpoint (compatible). */
 export const REQUEST_QUEUE = "q";

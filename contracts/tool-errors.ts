@@ -88,7 +88,8 @@ export const toolErrors = {
   },
   NAME_TAKEN: {
     title: "The name belongs to another service",
-    solve: "Choose another name, or remove the other service: `narun rm NAME` removes a function.",
+    solve:
+      "Choose another name, or end the other service: `narun rm NAME` removes a function; a program that is not deployed is stopped where it runs.",
   },
   PROGRAM_FAILED: {
     title: "The program could not be started",

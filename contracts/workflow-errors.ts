@@ -84,6 +84,11 @@ export const workflowErrors = {
     title: "narun.yaml does not say that the function is a workflow",
     solve: "Write `workflow: true` into its narun.yaml.",
   },
+  WORKFLOW_FUNCTION_MISSING: {
+    title: "The workflow waits for its function, which is no workflow any more or was removed",
+    solve:
+      "Push a function of this name with `workflow: true`: its workflows go on by themselves. `narun workflow rm NAME ID --force` gives one up.",
+  },
   WORKFLOW_JOURNAL_REFUSED: {
     title: "The stream of the workflows refused a message",
     solve: "The detail is the server's. `nats stream info narun-workflows` shows its bounds.",

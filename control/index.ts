@@ -6,6 +6,7 @@ export {
   redriveLetters,
   showLetter,
 } from "./dead-letters.ts";
+export { type EventSubject, listEventSubjects, type Replay, replayEvents } from "./events.ts";
 export { addFile, listFiles, removeFile } from "./files.ts";
 export { type FunctionSummary, listFunctions } from "./functions.ts";
 export { describeUrl, findGatewayUrl, functionUrl } from "./gateway-url.ts";

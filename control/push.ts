@@ -9,6 +9,7 @@
 import type { Build } from "../builder/index.ts";
 import {
   capabilitiesOf,
+  type FunctionSpec,
   findCycle,
   isNarunError,
   NarunError,
@@ -16,6 +17,7 @@ import {
   type ServiceDescription,
 } from "../contracts/index.ts";
 import { findQueueProblems, type Nats, type QueueProblem, removeQueueConsumers } from "../nats/index.ts";
+import { requireFreeName } from "./free-name.ts";
 import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
 import { deleteNamedCopies, storeNamedCopy } from "./programs/named-copies.ts";
 import {
@@ -75,7 +77,7 @@ export interface PushResult {
 /**
  * Stores the missing files, has a node try the build, and makes it live. Errors: TRIAL_FAILED with `fields.node`, `reason`
  * and the source-mapped `stack`, and the old revision stays live; PUSH_CONFLICT, if another push moved the function
- * meanwhile or a service has its name; NATS_UNREACHABLE.
+ * meanwhile or a service has its name; NAME_TAKEN, where a service that nobody deployed answers for it; NATS_UNREACHABLE.
  */
 export async function pushBuild(nats: Nats, build: Build, options: PushOptions = {}): Promise<PushResult> {
   const { manifest, revision, config } = build;
@@ -93,9 +95,11 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   const [missingServices, queueProblems] = await Promise.all([
     findMissingServices(registry, build),
     findQueueProblems(nats, name, config.consume ?? []),
+    // A name with a spec is the function's, whatever else answers.
+    base?.ok === true ? undefined : requireFreeName(nats, name),
   ]);
   const doubts = { missingServices, queueProblems };
-  if (isLive(base, manifest, revision)) {
+  if (isLive(base, manifest, revision) && !lacksDescription(liveSpec(base), build)) {
     await repair(registry, build);
     const live = writtenOf(manifest, base?.revision ?? 0);
     const answering = await waitForGateways(nats, live, { known: await finding, isPatient: false });
@@ -142,6 +146,9 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   }
 }
 
+/** The bundle of a service has it (functions/sdk/service/service.ts); that of another function has it by chance at most. */
+const SERVICE_MARK = "~service";
+
 /** Codes of a failed trial that blame the store and not the function. */
 const STORAGE_DAMAGE = new Set(["DIGEST_MISMATCH", "OBJECT_NOT_FOUND"]);
 
@@ -175,6 +182,13 @@ async function refuseCycle(
   );
   const cycle = findCycle(requires.set(name, description.requires), name);
   if (cycle !== undefined) throw new NarunError("REQUIRES_CYCLE", { detail: cycle.join(" → "), cycle });
+}
+
+/** A service that no node could try when it was pushed: this push tries it, so that it is known by its actions. */
+function lacksDescription(live: FunctionSpec | undefined, { bundle, config }: Build): boolean {
+  return (
+    config.mode !== "exec" && live?.interface === undefined && Buffer.from(bundle).includes(SERVICE_MARK)
+  );
 }
 
 function descriptionOf(tried: TrialResult): ServiceDescription | undefined {

@@ -1,5 +1,5 @@
 import { type FunctionSpec, NarunError, revisionKey, shortRevision } from "../contracts/index.ts";
-import { dropCalls, type Nats, removeQueueConsumers } from "../nats/index.ts";
+import { dropCalls, type Nats, removeEventConsumers, removeQueueConsumers } from "../nats/index.ts";
 import { waitForGateways, writtenOf } from "./gateways.ts";
 import { deleteNamedCopies } from "./programs/named-copies.ts";
 import { removeProgram } from "./programs/remove.ts";
@@ -97,6 +97,7 @@ export async function removeFunction(
   // Nodes delete the consumers that they read. None may run.
   const consumed = stored.flatMap(({ manifest }) => manifest.config.consume ?? []);
   await removeQueueConsumers(nats, name, consumed, []);
+  await removeEventConsumers(nats, name);
   await dropCalls(nats, name);
   for (const { revision } of stored) await registry.revisions.delete(revisionKey(name, revision));
   await collectFiles(

@@ -1,9 +1,9 @@
 /** Questions about workflows, and orders to them, without their functions: from the journals alone. */
 import {
-  type CommandKind,
   isFinal,
-  type JournalMessage,
   NarunError,
+  type TimelineEntry,
+  timelineOf,
   WORKFLOW_ID,
   type WorkflowFault,
   type WorkflowInput,
@@ -19,6 +19,8 @@ import {
   toMessage,
   type WorkflowName,
 } from "../nats/index.ts";
+
+export type { TimelineEntry } from "../contracts/index.ts";
 
 export interface WorkflowFacts extends WorkflowName {
   state: WorkflowState;
@@ -71,19 +73,6 @@ function factsOf(name: WorkflowName, { state, at, due, rev, fault }: WorkflowRec
   };
 }
 
-/** A line of a workflow's time line. Times are epoch milliseconds. */
-export interface TimelineEntry {
-  kind: CommandKind | "start" | "signal" | "cancel" | "pause" | "resume" | "retry" | "migrate";
-  name: string;
-  at: number;
-  /** Undefined: it goes on, or has no length. */
-  endedAt?: number;
-  /** Attempts that failed. */
-  failures: number;
-  value?: unknown;
-  error?: WorkflowFault;
-}
-
 export interface WorkflowHistory extends WorkflowFacts {
   startedAt: number;
   input: unknown;
@@ -107,80 +96,6 @@ export async function showWorkflow(nats: Nats, name: WorkflowName): Promise<Work
     result: last?.state === "done" ? last.value : undefined,
     timeline: timelineOf(messages, start.at),
   };
-}
-
-function timelineOf(messages: readonly JournalMessage[], startedAt: number): TimelineEntry[] {
-  const entries: TimelineEntry[] = [];
-  let commands: TimelineEntry[] = [];
-  /** The commands in front of the last record. */
-  let countBefore = 0;
-  let beforeAt = startedAt;
-  for (const { at, in: input, log } of messages) {
-    if (input !== undefined) {
-      const entry = entryOf(input, at);
-      if (entry !== undefined) entries.push(entry);
-      if (input.t === "child") end(commands[input.n], at, input.ok, input.fault);
-      continue;
-    }
-    if (log.retried !== undefined) {
-      for (const dropped of commands.splice(countBefore)) entries.splice(entries.indexOf(dropped), 1);
-      for (const command of commands) reopen(command);
-    }
-    countBefore = commands.length;
-    // A wait has no fact of its own: the code that goes on behind it shows its end.
-    if (log.did !== undefined || isFinal(log.state) || log.state === "continued") endWaits(commands, log.at);
-    const settled = new Set(log.got?.map(([n]) => n));
-    for (const [kind, name] of log.did ?? []) {
-      // A command that ended with its record began in the turn before.
-      const beganAt = settled.has(commands.length) ? beforeAt : log.at;
-      const command: TimelineEntry = { kind, name, at: beganAt, failures: 0 };
-      commands.push(command);
-      entries.push(command);
-    }
-    for (const got of log.got ?? []) {
-      const command = commands[got[0]];
-      if (got[1] === "ok") end(command, log.at, got[2], undefined);
-      else if (got[1] === "error") end(command, log.at, undefined, got[2]);
-      else if (got[1] === "retry" && command !== undefined) command.failures += 1;
-    }
-    beforeAt = log.at;
-    if (log.state === "continued") commands = [];
-  }
-  return entries;
-}
-
-/** The run was retried: a failure is one more attempt. */
-function reopen(command: TimelineEntry): void {
-  if (command.error === undefined) return;
-  command.failures += 1;
-  delete command.error;
-  delete command.endedAt;
-}
-
-function endWaits(commands: readonly TimelineEntry[], at: number): void {
-  for (const command of commands)
-    if (command.kind === "wait" || command.kind === "sleep" || command.kind === "version")
-      command.endedAt ??= at;
-}
-
-function end(
-  command: TimelineEntry | undefined,
-  at: number,
-  value: unknown,
-  error: WorkflowFault | undefined,
-) {
-  if (command === undefined) return;
-  command.endedAt = at;
-  if (value !== undefined) command.value = value;
-  if (error !== undefined) command.error = error;
-}
-
-function entryOf(input: WorkflowInput, at: number): TimelineEntry | undefined {
-  if (input.t === "start") return { kind: "start", name: "", at, failures: 0, value: input.input };
-  if (input.t === "signal")
-    return { kind: "signal", name: input.name, at, failures: 0, value: input.payload };
-  if (input.t === "timer" || input.t === "child" || input.t === "sweep") return undefined;
-  return { kind: input.t, name: "", at, failures: 0 };
 }
 
 /** Starts a workflow. False: there is one with its id, which goes on. Error: FUNCTION_NOT_FOUND, WORKFLOW_NOT_DECLARED. */

@@ -131,6 +131,11 @@ export class Dispatch {
 
   readonly specOf = (service: string): FunctionSpec | undefined => this.specs.get(service);
 
+  /** The instances of a service on a node that take requests, as far as this process knows. */
+  readyOn(node: string, service: string): string[] {
+    return this.#instances.ready(service).flatMap((one) => (one.node === node ? [one.id] : []));
+  }
+
   /** Begins to follow the specs, and asks which instances there are. Resolves when all specs were read. */
   async start(): Promise<void> {
     await this.specs.watch(this.#following.signal);

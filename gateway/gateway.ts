@@ -14,13 +14,14 @@
 import type { HoldLimits, Log, ShortPath } from "../dispatch/index.ts";
 import { Dispatch } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
-import type { Nats } from "../nats/index.ts";
+import { keepCopies, type Nats } from "../nats/index.ts";
 import type { Traces } from "../traces/index.ts";
 import { createAsyncDoor } from "./async/async-door.ts";
 import { type CaddyState, CaddySync } from "./caddy/caddy-sync.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
+import { createEventDoor, type EventDoor } from "./events/event-door.ts";
 import { grpcDoor } from "./grpc/door.ts";
 import { createGrpcRoutes, type GrpcRoutes } from "./grpc/routes.ts";
 import type { KeepAlive, ServerTls } from "./grpc/server.ts";
@@ -123,15 +124,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onSpecs() {
       routes.forget();
       grpcRoutes.forget();
+      events.forget();
       caddy?.changed();
     },
     ...{ ...(hold && { hold }), ...(shortPath && { shortPath }) },
   });
+  const events = createEventDoor({ nats, log, specs: () => dispatch.specs.all() });
   const state = { isLeaving: false };
   let caddy: CaddySync | undefined;
   const doors: Doors = new Doors(
     createDoors(options, {
       dispatch,
+      events,
       metrics,
       traces,
       isTrusted,
@@ -144,9 +148,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     dispatch.dispatcher,
   );
   await open(dispatch, doors);
-  const { http = "", grpc, metrics: metricsUrl } = Object.fromEntries(doors.addresses);
-  log.info({ http, grpc, metrics: metricsUrl }, "the gateway takes requests");
+  const { http = "", grpc, metrics: metricsUrl } = tellAddresses(doors, log);
   caddy = followCaddy(options, doors, dispatch);
+  const endCopies = keepCopies(nats, log);
 
   let drained: Promise<void> | undefined;
   const drain = async (graceMs: number, lameDuckMs: number) => {
@@ -155,6 +159,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     if (lameDuckMs > 0) await doors.leave(lameDuckMs);
     await doors.drain(graceMs);
     await caddy?.leave();
+    endCopies();
     dispatch.close();
     log.info("the gateway is closed");
   };
@@ -167,6 +172,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
     close: () => (drained ??= drain(0, 0)),
   };
+}
+
+function tellAddresses({ addresses }: Doors, log: GatewayOptions["log"]): Record<string, string | undefined> {
+  const { http, grpc, metrics } = Object.fromEntries(addresses);
+  log.info({ http, grpc, metrics }, "the gateway takes requests");
+  return { http, grpc, metrics };
 }
 
 async function open(dispatch: Dispatch, doors: Doors): Promise<void> {
@@ -204,6 +215,7 @@ function caddyFigures(state: CaddyState | undefined): { isInStep: boolean; confl
 
 interface DoorParts {
   dispatch: Dispatch;
+  events: EventDoor;
   metrics: Metrics;
   traces: GatewayTraces | undefined;
   isTrusted: IsTrusted;
@@ -216,7 +228,7 @@ interface DoorParts {
 /** The doors in the order in which they open. The service of the last door announces the others. */
 function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const { nats, log, config } = options;
-  const { dispatch, metrics, traces, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
+  const { dispatch, events, metrics, traces, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
   const { dispatcher, specs, specOf, limits, presence } = dispatch;
   const configured = config?.request_timeout_seconds;
   const defaultTimeoutMs =
@@ -235,6 +247,7 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const ofHttp = {
     ...common,
     calls,
+    events,
     own: createInterfaceDoor({ ...options.interfaces, ...common, specs: () => specs.all() }),
     gathering: createGathering(limits),
     routes,

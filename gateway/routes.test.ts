@@ -80,3 +80,63 @@ describe("the route table", () => {
     expect(near.match("GET", path)).toEqual({ kind: "none", nearest });
   });
 });
+
+describe("routes with parameters", () => {
+  const action = (subject: string, path?: string, method: "GET" | "POST" = "POST") => ({
+    ...{
+      name: "a",
+      subject,
+      method,
+      errors: [],
+      isReadOnly: method === "GET",
+      isIdempotent: false,
+      isTool: false,
+    },
+    ...(path === undefined ? {} : { path }),
+  });
+  const described = (...actions: ReturnType<typeof action>[]) => ({
+    ...{ version: "1.0.0", requires: [], whenPaused: "hold" as const, events: [], actions },
+  });
+  const parameters = createRouteTable([
+    specOf("site", { routes: [{ path: "/*" }] }),
+    specOf("users", { routes: [{ path: "/users/{id}" }, { path: "/users/me" }] }),
+    {
+      ...specOf("orders", {}),
+      interface: described(
+        action("orders.pay", "/orders/{id}/pay"),
+        action("orders.get", "/shelf/{id}", "GET"),
+        action("orders.item.{id}.*.pay"),
+      ),
+    },
+    { ...specOf("private", { routes: [] }), interface: described(action("private.do")) },
+  ]);
+  const find = (method: string, path: string) => {
+    const match = parameters.match(method, path);
+    return match.kind === "route" ? `${match.route.service} ${match.route.pattern}` : match.kind;
+  };
+
+  it.each([
+    ["GET", "/users/me", "users /users/me"],
+    ["GET", "/users/7", "users /users/{id}"],
+    ["GET", "/users/7/x", "site /*"],
+    ["GET", "/users/", "site /*"],
+    ["POST", "/orders/7/pay", "orders /orders/{id}/pay"],
+    ["POST", "/orders.pay", "orders /orders.pay"],
+    ["GET", "/orders.pay", "site /*"],
+    ["GET", "/orders.get", "orders /orders.get"],
+    ["HEAD", "/shelf/7", "orders /shelf/{id}"],
+    ["DELETE", "/shelf/7", "site /*"],
+    ["POST", "/orders.item.7.8.pay", "orders /orders.item.{id}.{_1}.pay"],
+    ["POST", "/private.do", "site /*"],
+  ])("%s %s goes to %s", (method, path, expected) => expect(find(method, path)).toBe(expected));
+
+  it("tells the methods of a path whose route does not take the method", () => {
+    const alone = createRouteTable([
+      { ...specOf("orders", {}), interface: described(action("orders.get", "/shelf/{id}", "GET")) },
+    ]);
+    expect(alone.match("DELETE", "/shelf/7")).toMatchObject({
+      kind: "method-not-allowed",
+      allow: ["GET", "HEAD"],
+    });
+  });
+});

@@ -1,4 +1,13 @@
 export { type Backoff, createBackoff } from "./backoff.ts";
+export {
+  type CertificatePair,
+  certificateHasNames,
+  endOfCertificate,
+  fingerprintOfCertificate,
+  isCertificateOf,
+  makeAuthority,
+  makeCertificate,
+} from "./certificates.ts";
 export { holdCompiler } from "./compiler.ts";
 export { createEgress, type Egress, type EgressOptions, type EgressTarget } from "./egress.ts";
 export { errnoOf } from "./errno.ts";

@@ -99,7 +99,9 @@ function collectWords(child: ChildProcess, { log, onLine }: ServerProcessOptions
     onLine(text);
     words.push(text);
     if (words.length > LAST_WORDS) words.shift();
-    if (/^\[(WRN|ERR|FTL)\]/.test(text)) log.warn({ nats: text }, "nats-server");
+    // The look whether it is ready says nothing at its port.
+    const isOwnLook = text.endsWith("TLS handshake error: EOF");
+    if (/^\[(WRN|ERR|FTL)\]/.test(text) && !isOwnLook) log.warn({ nats: text }, "nats-server");
     else log.debug({ nats: text }, "nats-server");
   });
   return words;

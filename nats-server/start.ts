@@ -3,8 +3,8 @@ import { createServer } from "node:net";
 import { join, resolve } from "node:path";
 import type { Logger } from "pino";
 import { isNarunError } from "../contracts/index.ts";
-import { listen } from "../machine/index.ts";
-import { formatServerConfig } from "./config.ts";
+import { listen, sendSignal } from "../machine/index.ts";
+import { formatServerConfig, type ServerAccess } from "./config.ts";
 import { createFullDiskWatch } from "./full-disk.ts";
 import { type ServerProcess, type ServerProcessOptions, startServerProcess } from "./server-process.ts";
 import { superviseServer } from "./supervise.ts";
@@ -20,6 +20,10 @@ export interface StartServerOptions {
   dataDir: string;
   /** The most bytes of one message. Default 8 MiB, the most that NATS recommends. */
   maxPayloadBytes?: number;
+  /** Unique in a cluster. Default: the server makes one up. */
+  name?: string | undefined;
+  /** Who may log in, and the server's cluster; asked at every start and reload. Default: everyone, and none. */
+  access?: (() => ServerAccess) | undefined;
   log: Pick<Logger, "debug" | "info" | "warn">;
   /** Called with the pid of every process that is started, at once, so that it can be ended if this one dies. */
   onSpawn?: (pid: number) => void;
@@ -34,6 +38,8 @@ export interface NatsServer {
   readonly port: number;
   /** Changes when the server is restarted; undefined while there is no process. */
   readonly pid: number | undefined;
+  /** Lets the server read its certificates and its configuration again. Connections stay. */
+  reload(): Promise<void>;
   /** Ends the server: SIGTERM, after 5 s SIGKILL. Resolves when it is gone. */
   close(): Promise<void>;
 }
@@ -58,9 +64,8 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
     onLine: (line) => onLine(line),
   };
   let onLine: (line: string) => void = () => undefined;
-  const startOn = async (chosenPort: number, startSignal: AbortSignal): Promise<ServerProcess> => {
-    await mkdir(processOptions.portsDir, { recursive: true });
-    await writeFile(
+  const writeConfig = (chosenPort: number) =>
+    writeFile(
       processOptions.configFile,
       formatServerConfig({
         host,
@@ -68,8 +73,13 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
         maxPayloadBytes: options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES,
         storeDir: join(dir, "jetstream"),
         portsDir: processOptions.portsDir,
+        name: options.name,
+        access: options.access?.(),
       }),
     );
+  const startOn = async (chosenPort: number, startSignal: AbortSignal): Promise<ServerProcess> => {
+    await mkdir(processOptions.portsDir, { recursive: true });
+    await writeConfig(chosenPort);
     return startServerProcess({ ...processOptions, signal: startSignal });
   };
 
@@ -90,11 +100,15 @@ export async function startNatsServer(options: StartServerOptions): Promise<Nats
   const { restart } = supervisor;
   onLine = createFullDiskWatch({ dir, restart, log, signal: closing.signal });
   return {
-    url: `nats://${host.includes(":") ? `[${host}]` : host}:${first.port}`,
+    url: `${options.access === undefined ? "nats" : "tls"}://${host.includes(":") ? `[${host}]` : host}:${first.port}`,
     host,
     port: first.port,
     get pid() {
       return supervisor.pid;
+    },
+    async reload() {
+      await writeConfig(first.port);
+      if (supervisor.pid !== undefined) sendSignal(supervisor.pid, "SIGHUP");
     },
     close: supervisor.close,
   };

@@ -8,6 +8,8 @@ export interface ConnectionStatusOptions {
   delay: ReconnectDelay;
   /** The server refused something; the connection goes on. */
   onError(error: Error): void;
+  /** The server told about its cluster, or the connection has another server. */
+  onCluster(): void;
 }
 
 /** Follows the state of a connection of the client library. */
@@ -33,10 +35,11 @@ export class ConnectionStatus {
   }
 
   async #follow(): Promise<void> {
-    const { connection, delay, onError } = this.#options;
+    const { connection, delay, onError, onCluster } = this.#options;
     for await (const event of connection.status()) {
       if (event.type === "error") onError(event.error);
       if (event.type === "disconnect") this.#enter("reconnecting");
+      if (event.type === "update" || event.type === "reconnect") onCluster();
       if (event.type === "reconnecting") delay.noteAttempt();
       if (event.type === "reconnect") {
         delay.noteConnected();

@@ -1,7 +1,10 @@
-import { type NatsConnection, TimeoutError } from "@nats-io/transport-node";
-import { NarunError } from "../contracts/index.ts";
+import { createInbox, type NatsConnection, TimeoutError } from "@nats-io/transport-node";
+import { inboxRoots, NarunError } from "../contracts/index.ts";
+import { ClusterView } from "./cluster-view.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
+import { COPIES_OF_CLUSTER, type CopiesChoice } from "./copies.ts";
 import type { Headers } from "./headers.ts";
+import { inboxOf } from "./identity/claims.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
 import {
   answerOf,
@@ -47,6 +50,8 @@ export interface NatsOptions {
   onRefused?: (error: NarunError) => void;
   /** The id of the world, for a process that knows it. Default: it is looked up. */
   worldId?: string;
+  /** Copies of every stream that narun makes. Default: three in a cluster of three servers or more, else one. */
+  copies?: number | undefined;
   /** How long the first connect may take. Default 3,000 ms; later ones are tried for ever. */
   connectTimeoutMs?: number;
   /**
@@ -72,10 +77,20 @@ export interface Nats {
   readonly transport: NatsTransport;
   /** The world that this connection belongs to: its messages and subscriptions stay in it. */
   readonly world: World;
+  /** The cluster of its server. */
+  readonly cluster: ClusterView;
+  /** The copies of the streams that are made on this connection. */
+  readonly copies: CopiesChoice;
   /** The most bytes that headers and data of one message may have. */
   readonly maxPayload: number;
   /** For the files of this part only. */
   readonly connection: NatsConnection;
+  /** It has rights for a few functions only: some requests take a longer way, on which the server sees their subjects. */
+  readonly isConfined: boolean;
+  /** A subject for replies that this login may hear, and no other has. */
+  createInbox(): string;
+  /** Logs in anew, with the login of now. Resolves when the server has taken it; what broke off meanwhile broke as by a lost connection. */
+  renewLogin(): Promise<void>;
   /** Calls back on every change of state; returns the function that ends it. */
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
@@ -141,6 +156,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   let socketError: Error | undefined;
   let isThere = false;
   const choice = { wanted: options.transport ?? "own", onWarning: options.onWarning ?? process.emitWarning };
+  const inboxPrefix = inboxOf(readLogin().creds);
   const settings: WireOptions = {
     readTls: () => tlsOf(readLogin()) ?? (isTls ? {} : undefined),
     onSocketError: (error) => {
@@ -151,6 +167,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     servers,
     name: options.name,
     timeout: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+    ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
     maxReconnectAttempts: -1,
     // A server whose logins are being changed refuses some for a while. The connection waits for that as for a restart.
     ignoreAuthErrorAbort: true,
@@ -176,12 +193,20 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     refusals.note(error);
     permissions.note(error);
   };
-  const status = new ConnectionStatus({ connection, delay, onError });
+  const cluster = new ClusterView(connection);
+  const status = new ConnectionStatus({ connection, delay, onError, onCluster: () => cluster.look() });
   status.listen((state) => {
     if (state === "connected") refusals.forget();
   });
-  const world = createWorld(options.worldId ?? (await findWorldId(connection)));
-  return new OpenConnection({ wire, transport, world, status, permissions, onHandlerError });
+  const copies = () => copiesOf(options.copies, cluster);
+  const world = createWorld(options.worldId ?? (await findWorldId(connection, copies)));
+  const parts = { wire, transport, world, status, cluster, copies, permissions, inboxPrefix, onHandlerError };
+  return new OpenConnection(parts);
+}
+
+function copiesOf(given: number | undefined, { most }: ClusterView): CopiesChoice {
+  const copies = given ?? (most >= COPIES_OF_CLUSTER ? COPIES_OF_CLUSTER : 1);
+  return { copies, isGiven: given !== undefined };
 }
 
 interface OpenConnectionOptions {
@@ -189,13 +214,17 @@ interface OpenConnectionOptions {
   transport: NatsTransport;
   world: World;
   status: ConnectionStatus;
+  cluster: ClusterView;
+  copies(): CopiesChoice;
   permissions: Permissions;
+  inboxPrefix: string | undefined;
   onHandlerError(error: unknown, subject: string): void;
 }
 
 class OpenConnection implements Nats {
   readonly transport: NatsTransport;
   readonly world: World;
+  readonly cluster: ClusterView;
   readonly connection: NatsConnection;
   readonly serverVersion: string;
   readonly onRefused: Nats["onRefused"];
@@ -209,13 +238,19 @@ class OpenConnection implements Nats {
   readonly #subscriptions: Subscriptions;
   readonly #requestParts: RequestParts;
   readonly #parts: MessageParts;
+  readonly #copies: () => CopiesChoice;
+  readonly #inboxPrefix: string | undefined;
   readonly #onHandlerError: (error: unknown, subject: string) => void;
 
-  constructor({ wire, transport, world, status, permissions, onHandlerError }: OpenConnectionOptions) {
+  constructor(options: OpenConnectionOptions) {
+    const { wire, transport, world, status, permissions, inboxPrefix, onHandlerError } = options;
     const { connection } = wire;
+    this.#inboxPrefix = inboxPrefix;
     this.transport = transport;
     this.world = world;
     this.connection = connection;
+    this.cluster = options.cluster;
+    this.#copies = options.copies;
     this.serverVersion = connection.info?.version ?? "unknown";
     this.onRefused = permissions.listen;
     this.#wire = wire;
@@ -231,6 +266,7 @@ class OpenConnection implements Nats {
     this.#parts = parts;
     this.#onHandlerError = onHandlerError;
     const requester = new Requester({
+      inbox: this.createInbox(),
       parts,
       subscriptions: this.#subscriptions,
       onRefused: permissions.listen,
@@ -254,8 +290,34 @@ class OpenConnection implements Nats {
     return this.#status.state;
   }
 
+  get copies(): CopiesChoice {
+    return this.#copies();
+  }
+
   get maxPayload(): number {
     return this.connection.info?.max_payload ?? 1_048_576;
+  }
+
+  get isConfined(): boolean {
+    return this.#inboxPrefix?.startsWith(`${inboxRoots.host}.`) === true;
+  }
+
+  createInbox(): string {
+    return createInbox(this.#inboxPrefix);
+  }
+
+  async renewLogin(): Promise<void> {
+    const { connection } = this;
+    if (connection.isClosed()) return;
+    // What was sent so far leaves with the former login.
+    if (this.state === "connected") await this.flush().catch(() => undefined);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const stop = this.#status.listen((state) => {
+      if (state !== "reconnecting") resolve();
+    });
+    await connection.reconnect();
+    await promise;
+    stop();
   }
 
   onState(listener: (state: ConnectionState) => void): () => void {

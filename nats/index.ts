@@ -1,6 +1,7 @@
 export { type Calls, hasCalls, openCalls } from "./calls/calls.ts";
 export { dropCalls } from "./calls/drop-calls.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
+export { type CopiesLog, findCopies, keepCopies, MAX_COPIES, type StreamCopies } from "./copies.ts";
 export {
   type DiscoveredService,
   type DiscoveredStats,
@@ -10,10 +11,33 @@ export {
 export type { Registration } from "./door/discovery-answer.ts";
 export { type Door, openDoor } from "./door/door.ts";
 export { consumerName } from "./door/guest-connection.ts";
+export type { GuestMessage, TraceGuest } from "./door/guest-message.ts";
 export { createGuestRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
+export { readNews, type StoredEvent } from "./events/event-message.ts";
+export { type Events, openEvents } from "./events/events.ts";
+export { type EventStart, type FollowedItem, followEvents } from "./events/follow-events.ts";
+export { nextEvent } from "./events/next-event.ts";
 export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
+export { claimsIn } from "./identity/claims.ts";
+export {
+  accountJwt,
+  createLogin,
+  createNetworkKeys,
+  createTenantKeys,
+  type LoginOptions,
+  type NetworkKeys,
+  NetworkKeysSchema,
+  type RoleKey,
+  randomName,
+  roleKey,
+  rotateRoleKeys,
+  type ServerIdentity,
+  serverIdentity,
+  systemLogin,
+} from "./identity/network.ts";
+export { Absences } from "./journals/absences.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
 export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";
@@ -36,6 +60,7 @@ export { type DeadLetters, openDeadLetters, type StoredLetter } from "./letters/
 export { followNodes, type LiveNodes } from "./live-nodes.ts";
 export { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "./log-history.ts";
 export { followLogin, hasIdentity, type LoginPart, type LoginTexts, type NatsLogin } from "./login/login.ts";
+export { makeStores } from "./make-stores.ts";
 export { isNoResponders, type Message } from "./message.ts";
 export {
   type MicroEndpoint,
@@ -58,6 +83,7 @@ export {
   ensureConsumer,
   removeConsumer,
 } from "./pull/durable-consumer.ts";
+export { eventConsumersOf, removeEventConsumers } from "./pull/event-consumers.ts";
 export { Pull } from "./pull/pull.ts";
 export type { PulledMessage } from "./pull/pulled-message.ts";
 export {
@@ -84,6 +110,7 @@ export { findStuckStreams } from "./storage-check.ts";
 export { storeProblem } from "./store-problem.ts";
 export {
   openBinaries,
+  openKeyTexts,
   openNodeStates,
   openRevisions,
   openSecrets,

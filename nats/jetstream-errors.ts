@@ -3,6 +3,7 @@ import { JetStreamApiError } from "@nats-io/jetstream";
 
 export const JetStreamCode = {
   noPeersForPlacement: 10005,
+  temporarilyUnavailable: 10008,
   notLeader: 10009,
   noResources: 10023,
   consumerNotFound: 10014,
@@ -13,6 +14,7 @@ export const JetStreamCode = {
   streamNotFound: 10059,
   subjectsOverlap: 10065,
   wrongLastSequence: 10071,
+  notClustered: 10074,
   consumerExists: 10148,
   notEnabled: 10076,
   streamFull: 10077,

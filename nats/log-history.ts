@@ -10,6 +10,7 @@ import {
   subjects,
 } from "../contracts/index.ts";
 import type { Nats } from "./connection.ts";
+import { addStream } from "./copies.ts";
 import { isStreamMissing } from "./jetstream-errors.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
 import { openOwnStream, type StreamNeeds } from "./own-stream.ts";
@@ -18,23 +19,19 @@ import { openReader } from "./stream-reader.ts";
 const NANOS_PER_MS = 1_000_000;
 
 /** Creates the stream that keeps the log lines and status events, where it is missing. Errors: NATS_NO_JETSTREAM, STREAM_UNFIT. */
-export async function ensureLogHistory(
-  nats: Nats,
-  { replicas = 1 }: { replicas?: number } = {},
-): Promise<void> {
+export async function ensureLogHistory(nats: Nats): Promise<void> {
   const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
   const { stream, maxAgeMs, maxBytes } = stores.logs;
   const needs: StreamNeeds = { stream, subjects: [subjects.logsAll], flags: ["allow_direct"] };
   const open = () =>
     openOwnStream(manager, needs, async () => {
       if (await isThere(manager, stream)) return keepStatuses(manager, stream);
-      await manager.streams.add({
+      await addStream(nats, manager, {
         name: stream,
         subjects: [subjects.logsAll, subjects.statusesAll],
         max_age: maxAgeMs * NANOS_PER_MS,
         max_bytes: maxBytes,
         discard: DiscardPolicy.Old,
-        num_replicas: replicas,
         allow_direct: true,
       });
     });

@@ -43,6 +43,7 @@ it("begins again at 0 after the last number of 32 bits, and leaves out a number 
   const parts = { outbox, world: createWorld("0") };
   const wire = { connection, open: () => new Writer(connection), takeMessages: onEnd, takeData: onEnd };
   const requester = new Requester({
+    inbox: nats.createInbox(),
     parts,
     subscriptions: new Subscriptions({ wire, parts, onHandlerError: onError }),
     firstNumber: 2 ** 32 - 2,

@@ -7,7 +7,6 @@
  * I2  A number is used on one way only: over NATS, or over another one that its owner knows. Replies that come over NATS
  *     reach its owner in both cases, as an answerer may send a kept reply again (ledger.ts).
  */
-import { createInbox } from "@nats-io/transport-node";
 import { type NarunError, NumberTable } from "../contracts/index.ts";
 import type { Headers } from "./headers.ts";
 import type { Message, MessageParts } from "./message.ts";
@@ -24,6 +23,8 @@ export interface PendingReply {
 }
 
 export interface RequesterOptions {
+  /** Where replies come, with a further token for each. */
+  inbox: string;
   parts: MessageParts;
   subscriptions: Subscriptions;
   /** Adds a listener for every subject that the server does not permit. */
@@ -73,7 +74,7 @@ class Pending implements PendingReply {
 
 export class Requester {
   /** The subject of a request's replies is this prefix, and its number in base 36. */
-  readonly prefix = `${createInbox()}.`;
+  readonly prefix: string;
   readonly #options: RequesterOptions;
   readonly #pending = new NumberTable<Pending>();
   #next: number;
@@ -81,6 +82,7 @@ export class Requester {
 
   constructor(options: RequesterOptions) {
     this.#options = options;
+    this.prefix = `${options.inbox}.`;
     this.#next = options.firstNumber ?? 0;
     options.onRefused((refusal) => this.#onRefused(refusal));
   }

@@ -6,7 +6,7 @@
  * I2  A message is read whole or not at all: a batch that breaks off throws.
  */
 import { JetStreamError, type JetStreamManager } from "@nats-io/jetstream";
-import { createInbox, type Msg, type MsgHdrs, TimeoutError } from "@nats-io/transport-node";
+import { type Msg, type MsgHdrs, TimeoutError } from "@nats-io/transport-node";
 import type { Nats } from "./connection.ts";
 import { NO_RESPONDERS_STATUS } from "./jetstream-errors.ts";
 
@@ -26,13 +26,14 @@ export interface ReadStoredOptions {
   filter: string;
   /** The first sequence. Default: 1. */
   from?: number;
+  /** How long the next message of a batch may take. Default 5 s. */
+  silenceMs?: number;
 }
 
 /** Upper bounds of one batch. A larger message comes alone. */
 const BATCH_MESSAGES = 256;
 const BATCH_BYTES = 1024 * 1024;
 
-/** How long the next message of a batch may take. */
 const SILENCE_MS = 5_000;
 
 const NO_RESULTS = 404;
@@ -59,9 +60,12 @@ interface Batch {
  * One batch; undefined where the stream has no direct reads. An own request, as the client library keeps a
  * subscription for each of its batches for ever, and waits for ever where one breaks off.
  */
-function readBatch({ nats, stream, filter }: ReadStoredOptions, from: number): Promise<Batch | undefined> {
+function readBatch(
+  { nats, stream, filter, silenceMs = SILENCE_MS }: ReadStoredOptions,
+  from: number,
+): Promise<Batch | undefined> {
   const { connection } = nats;
-  const inbox = createInbox();
+  const inbox = nats.createInbox();
   const { promise, resolve, reject } = Promise.withResolvers<Batch | undefined>();
   const messages: StoredMessage[] = [];
   const give = (message: Msg) => {
@@ -74,7 +78,7 @@ function readBatch({ nats, stream, filter }: ReadStoredOptions, from: number): P
     else if (code === NO_RESPONDERS_STATUS) resolve(undefined);
     else reject(new JetStreamError(`${stream}: ${code} ${message.headers?.description ?? ""}`));
   };
-  const silence = setTimeout(() => reject(new TimeoutError()), SILENCE_MS);
+  const silence = setTimeout(() => reject(new TimeoutError()), silenceMs);
   const subscription = connection.subscribe(inbox, {
     callback: (error, message) => (error === null ? give(message) : reject(error)),
   });

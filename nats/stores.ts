@@ -25,52 +25,47 @@ import type { Nats } from "./connection.ts";
 import { type KvCodec, openKv, type TypedKv } from "./kv/kv.ts";
 import { type ContentStore, openContentStore } from "./objects/objects.ts";
 
-export interface StoreOptions {
-  /** Copies of every bucket. Default 1. */
-  replicas?: number;
-}
-
 /** The desired state: name → spec. Functions, and services of the original toolkit. */
-export function openSpecs(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Spec>> {
-  return openKv(
-    nats,
-    { ...stores.configs, ...(replicas === undefined ? {} : { replicas }) },
-    createSpecCodec(),
-  );
+export function openSpecs(nats: Nats): Promise<TypedKv<Spec>> {
+  return openKv(nats, stores.configs, createSpecCodec());
 }
 
 /** The manifests of all revisions: `<name>.<revision>` → manifest. */
-export function openRevisions(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<Manifest>> {
-  return openKv(
-    nats,
-    { ...stores.revisions, ...(replicas === undefined ? {} : { replicas }) },
-    manifestCodec,
-  );
+export function openRevisions(nats: Nats): Promise<TypedKv<Manifest>> {
+  return openKv(nats, stores.revisions, manifestCodec);
 }
 
 /** The states of the nodes: node id → state. Entries of nodes that are silent vanish by themselves. */
-export function openNodeStates(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<NodeState>> {
+export function openNodeStates(nats: Nats): Promise<TypedKv<NodeState>> {
   const { bucket, history, ttlMs } = stores.nodes;
-  return openKv(
-    nats,
-    { bucket, history, ttlMs, ...(replicas === undefined ? {} : { replicas }) },
-    nodeStateCodec,
-  );
+  return openKv(nats, { bucket, history, ttlMs }, nodeStateCodec);
 }
 
 /** The secrets of functions, encrypted: name → secret. */
-export function openSecrets(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<StoredSecret>> {
-  return openKv(nats, { ...stores.secrets, ...(replicas === undefined ? {} : { replicas }) }, secretCodec);
+export function openSecrets(nats: Nats): Promise<TypedKv<StoredSecret>> {
+  return openKv(nats, stores.secrets, secretCodec);
 }
 
+/** The directory of keys and requests of enrolment, as texts whose readers verify them. */
+export function openKeyTexts(nats: Nats): Promise<TypedKv<string>> {
+  return openKv(nats, stores.keys, {
+    decode: (text) => text,
+    encode: (text) => text,
+    maxBytes: MAX_DIRECTORY_BYTES,
+  });
+}
+
+/** The largest message that a server may be configured for. */
+const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
+
 /** The keys of MCP clients: name → key. */
-export function openToolKeys(nats: Nats, { replicas }: StoreOptions = {}): Promise<TypedKv<StoredToolKey>> {
-  return openKv(nats, { ...stores.toolKeys, ...(replicas === undefined ? {} : { replicas }) }, toolKeyCodec);
+export function openToolKeys(nats: Nats): Promise<TypedKv<StoredToolKey>> {
+  return openKv(nats, stores.toolKeys, toolKeyCodec);
 }
 
 /** Bundles and source maps, by their digest. */
-export function openBinaries(nats: Nats, { replicas }: StoreOptions = {}): Promise<ContentStore> {
-  return openContentStore(nats, stores.binaries.objects, replicas);
+export function openBinaries(nats: Nats): Promise<ContentStore> {
+  return openContentStore(nats, stores.binaries.objects);
 }
 
 const createSpecCodec = (parse = createSpecReader()): KvCodec<Spec> => ({

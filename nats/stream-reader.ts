@@ -63,6 +63,9 @@ const KEPT_MS = 30_000;
 /** Two missed beats say that the reader is gone. */
 const BEAT_MS = 1_000;
 
+/** A reader that follows waits for most of its life. Each beat wakes this process. */
+const FOLLOW_BEAT_MS = 2_000;
+
 const BATCH_HEADERS = 256;
 
 /** Room for the fields of a message besides its payload. */
@@ -71,6 +74,11 @@ const SLACK_BYTES = 64 * 1024;
 /** How often, and with which growing pause, a reader waits for room: five seconds in all. */
 const ROOM_ATTEMPTS = 10;
 const ROOM_DELAY_MS = 100;
+
+/** How often a follower's reader shows that it is there: in a cluster its server may die alone, and more often. */
+export function followBeatMs({ cluster }: Pick<Nats, "cluster">): number {
+  return cluster.isCluster ? BEAT_MS : FOLLOW_BEAT_MS;
+}
 
 /** Opens a reader. Rejects where the stream is missing, or the connection is lost meanwhile. */
 export async function openReader(options: ReaderOptions): Promise<StreamReader> {

@@ -12,6 +12,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { messageOf, stores } from "../contracts/index.ts";
+import { type CopiesChoice, withCopies } from "./copies.ts";
 import { isStreamMissing } from "./jetstream-errors.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
 
@@ -52,7 +53,10 @@ function unknownWorld(reason: Error): World {
 const ID_DIGITS = 8;
 
 /** The id of the connection's world, or why there is none: errors of needsJetStream. Creates the bucket where it is missing. */
-export async function findWorldId(connection: NatsConnection): Promise<string | Error> {
+export async function findWorldId(
+  connection: NatsConnection,
+  copies: () => CopiesChoice,
+): Promise<string | Error> {
   const { bucket, history } = stores.configs;
   try {
     const manager = await jetstreamManager(connection, { checkAPI: false });
@@ -60,7 +64,9 @@ export async function findWorldId(connection: NatsConnection): Promise<string | 
     const created = await needsJetStream({ state: "connected", connection }, () =>
       look().catch(async (error: unknown) => {
         if (!isStreamMissing(error)) throw error;
-        await new Kvm(jetstream(connection)).create(bucket, { history });
+        await withCopies(copies(), (replicas) =>
+          new Kvm(jetstream(connection)).create(bucket, { history, replicas }),
+        );
         return look();
       }),
     );

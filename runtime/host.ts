@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
-import type { FunctionConfig, GoneReason, ServiceDescription } from "../contracts/index.ts";
+import type { FunctionConfig, GoneReason, RightsFacts, ServiceDescription } from "../contracts/index.ts";
+import type { NodeKeys } from "../keys/index.ts";
 import type { Backoff } from "../machine/index.ts";
 import type { LoginTexts, NatsTransport } from "../nats/index.ts";
 import type { SpanSink } from "../traces/index.ts";
@@ -115,6 +116,28 @@ export interface Host {
   close(options: { graceMs: number }): Promise<void>;
 }
 
+/** How a host process logs in to NATS. */
+export interface HostLogin {
+  url: string;
+  /** Asked for the login whenever a process may connect. */
+  login?: () => LoginTexts;
+  /** Makes logins that are narrower. */
+  rights?: HostRights | undefined;
+}
+
+/** What a host process may be given rights for. */
+export interface HostRights {
+  /** The first part of the ids of its instances, and of its inboxes. */
+  readonly name: string;
+  /** How long a login lasts. */
+  readonly lifeMs: number;
+  /** The functions that may come into the process: one login for all of them spares renewals. */
+  deployed(): RightsFacts[];
+  mint(tags: readonly string[]): LoginTexts;
+  /** Makes what the process may use and may not make. */
+  prepare(config: FunctionConfig): Promise<void>;
+}
+
 /** A host's view of its node-runner. */
 export interface HostParts {
   node: string;
@@ -123,7 +146,7 @@ export interface HostParts {
   /** A trust group, a part of one, or a function in quarantine. */
   group: string;
   /** How the host connects. `login` is asked whenever it does. */
-  nats: { url: string; login?: () => LoginTexts };
+  nats: HostLogin;
   /** Rules of egress that win over every function's own. */
   egressDeny: readonly string[];
   /** The pauses between sandboxes that die. They outlive the host: a function in quarantine keeps its pauses while it has none. */
@@ -131,10 +154,15 @@ export interface HostParts {
   events: HostEvents;
   /** The source map of a revision's bundle, for the stacks of errors. */
   sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
+  /** The keys of labels, for the functions that seal. Undefined: there are none. */
+  keys?: LabelKeys | undefined;
   /** Takes the spans of requests. Undefined: none are made. */
   spans?: SpanSink | undefined;
   log: Logger;
 }
+
+/** Hands out the keys of labels, where a function has them. */
+export type LabelKeys = Pick<NodeKeys, "current" | "byId">;
 
 /** Starts the host of one group. A node-runner has one such function for each mode that it offers. */
 export type StartHost = (parts: HostParts) => Host;

@@ -8,7 +8,18 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** The parts that benchmarks and tests may import. */
 const ALL_PARTS = [
-  ...["contracts", "machine", "web", "nats", "nats-server", "local", "streams", "traces", "functions/sdk"],
+  ...[
+    "contracts",
+    "machine",
+    "web",
+    "nats",
+    "keys",
+    "nats-server",
+    "local",
+    "streams",
+    "traces",
+    "functions/sdk",
+  ],
   ...["protocol", "ticks", "builder", "control", "dispatch", "gateway", "triggers", "workflows"],
   ...["runtime", "runtara", "cli", "test"],
 ];
@@ -21,6 +32,7 @@ const PARTS: Record<string, readonly string[]> = {
   "web/wpt": ["contracts", "nats", "streams", "web", "runtime"],
   web: [],
   nats: ["contracts", "machine"],
+  keys: ["contracts", "machine", "nats"],
   "nats-server": ["contracts", "machine", "nats"],
   local: ["contracts", "machine"],
   traces: ["contracts"],
@@ -34,11 +46,11 @@ const PARTS: Record<string, readonly string[]> = {
   dispatch: ["contracts", "nats", "local", "streams"],
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
   triggers: ["contracts", "machine", "nats", "streams", "traces", "dispatch", "ticks"],
-  workflows: ["contracts", "nats", "triggers"],
-  runtime: ["contracts", "machine", "nats", "local", "streams", "traces", "web", "functions/sdk"],
+  workflows: ["contracts", "nats", "traces", "triggers"],
+  runtime: ["contracts", "machine", "nats", "keys", "local", "streams", "traces", "web", "functions/sdk"],
   runtara: ["contracts", "machine", "nats", "protocol"],
   cli: [
-    ...["contracts", "machine", "nats", "nats-server", "streams", "traces"],
+    ...["contracts", "machine", "nats", "keys", "nats-server", "streams", "traces"],
     ...[
       "protocol",
       "ticks",
@@ -101,7 +113,8 @@ const VENDORS: Record<string, readonly string[]> = {
   ],
   commander: ["cli/"],
   croner: ["ticks/cron.ts"],
-  "@peculiar/x509": ["protocol/quic/certificates.ts"],
+  jose: ["keys/"],
+  "@peculiar/x509": ["machine/certificates.ts"],
   picocolors: ["cli/output/output.ts"],
 };
 

@@ -26,7 +26,7 @@ describe.skipIf(bubblewrap.path === undefined)(`a host in bubblewrap${why}`, asy
   };
 
   it("has namespaces of its own, and no files but those it needs", async () => {
-    const pid = running().hostPid("hello");
+    const pid = await running().hostPid("hello");
     for (const kind of ["user", "pid", "ipc", "uts", "mnt"])
       expect(namespaceOf(pid, kind)).not.toBe(namespaceOf(process.pid, kind));
     // The host needs NATS, and `fetch` needs the rest of the network.
@@ -42,24 +42,24 @@ describe.skipIf(bubblewrap.path === undefined)(`a host in bubblewrap${why}`, asy
 
   it("is one process, which a kill ends, and another takes over", async () => {
     const world = running();
-    const pid = world.hostPid("hello");
+    const pid = await world.hostPid("hello");
     process.kill(pid, "SIGKILL");
     expect(await world.announced("hello", "gone")).toMatchObject({ reason: "crashed", code: "HOST_CRASHED" });
     expect(await world.call("/hello")).toMatchObject({ status: 200, text: "hello" });
-    expect(world.hostPid("hello")).not.toBe(pid);
+    expect(await world.hostPid("hello")).not.toBe(pid);
   });
 
   it("is not ended by a Ctrl-C in the terminal", async () => {
     const world = running();
-    const pid = world.hostPid("hello");
+    const pid = await world.hostPid("hello");
     for (const one of [pid, ...ancestorsOf(pid)]) process.kill(one, "SIGINT");
     expect(await world.call("/hello")).toMatchObject({ status: 200, text: "hello" });
-    expect(world.hostPid("hello")).toBe(pid);
+    expect(await world.hostPid("hello")).toBe(pid);
   });
 
   it("ends when its runner is killed", async () => {
     const world = running();
-    const pid = world.hostPid("hello");
+    const pid = await world.hostPid("hello");
     await world.nodes[0]?.kill9();
     await eventually(() => expect(() => process.kill(pid, 0)).toThrow(), { timeoutMs: 15_000 });
   });
@@ -68,7 +68,7 @@ describe.skipIf(bubblewrap.path === undefined)(`a host in bubblewrap${why}`, asy
 describe("a host without bubblewrap", () => {
   it("shares the machine's namespaces", { skip: process.platform !== "linux" }, async () => {
     await using world = await startBound("none");
-    expect(namespaceOf(world.hostPid("hello"), "pid")).toBe(namespaceOf(process.pid, "pid"));
+    expect(namespaceOf(await world.hostPid("hello"), "pid")).toBe(namespaceOf(process.pid, "pid"));
   });
 });
 

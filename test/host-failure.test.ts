@@ -11,21 +11,21 @@ const slow = gated(`request.method + " " + (await request.text())`);
 /** Kills the host once the instance has taken `count` requests. */
 async function killHostOf(name: string, count: number): Promise<void> {
   await eventually(async () => expect(await world.ps(name)).toMatchObject([{ inFlight: count }]));
-  process.kill(world.hostPid(name), "SIGKILL");
+  process.kill(await world.hostPid(name), "SIGKILL");
 }
 
 describe("a host that is killed in the middle of requests", () => {
   it("loses none that may run twice", async () => {
     await world.push("reads", slow);
     expect(await world.call("/reads?warm")).toMatchObject({ status: 200 });
-    const pid = world.hostPid("reads");
+    const pid = await world.hostPid("reads");
     const requests = Promise.all(Array.from({ length: 10 }, () => world.call("/reads")));
     await killHostOf("reads", 10);
     for (const { status, text } of await openGateUntil(world, "reads", requests)) {
       expect([status, text]).toEqual([200, "GET "]);
     }
     expect(await world.announced("reads", "gone")).toMatchObject({ reason: "crashed", code: "HOST_CRASHED" });
-    expect(world.hostPid("reads")).not.toBe(pid);
+    expect(await world.hostPid("reads")).not.toBe(pid);
     await eventually(async () => expect(await world.ps("reads")).toMatchObject([{ inFlight: 0 }]));
     const crashed = expect.objectContaining({ status: "crashed", error: "HOST_CRASHED" });
     await eventually(() => expect(world.statuses("reads")).toContainEqual(crashed));
@@ -48,11 +48,11 @@ describe("a host that is killed in the middle of requests", () => {
     await world.push("mine", slow);
     await world.push("theirs", slow, { trust: "theirs" });
     await Promise.all([world.call("/mine?warm"), world.call("/theirs?warm")]);
-    expect(world.hostPid("theirs")).not.toBe(world.hostPid("mine"));
+    expect(await world.hostPid("theirs")).not.toBe(await world.hostPid("mine"));
     const [theirs] = await world.ps("theirs");
     const request = world.call("/theirs", { method: "POST", body: "safe" });
     await eventually(async () => expect(await world.ps("theirs")).toMatchObject([{ inFlight: 1 }]));
-    process.kill(world.hostPid("mine"), "SIGKILL");
+    process.kill(await world.hostPid("mine"), "SIGKILL");
     await world.announced("mine", "gone");
     expect(await openGateUntil(world, "theirs", request)).toMatchObject({ status: 200, text: "POST safe" });
     expect(await world.ps("theirs")).toMatchObject([{ instance: theirs?.instance }]);
@@ -65,7 +65,7 @@ describe("a host that is killed in the middle of requests", () => {
     await world.push("late", late);
     const request = world.call("/late");
     await world.announced("late", "starting");
-    process.kill(world.hostPid("any"), "SIGKILL");
+    process.kill(await world.hostPid("any"), "SIGKILL");
     expect(await request).toMatchObject({ status: 200, text: "late" });
     expect(await world.announced("late", "gone")).toMatchObject({ reason: "crashed", code: "HOST_CRASHED" });
   });
@@ -74,7 +74,7 @@ describe("a host that is killed in the middle of requests", () => {
     await world.push("often", slow);
     for (let round = 1; round <= 2; round++) {
       expect(await world.call("/often?warm")).toMatchObject({ status: 200 });
-      process.kill(world.hostPid("often"), "SIGKILL");
+      process.kill(await world.hostPid("often"), "SIGKILL");
       await world.announced("often", "gone", round);
     }
     expect(await world.call("/often?warm")).toMatchObject({ status: 200 });

@@ -33,8 +33,8 @@ describe.each([
       world.push("neighbour", held.source, held.config),
     ]);
     await Promise.all([world.call("/guilty"), world.call("/neighbour?now")]);
-    const shared = world.hostPid("neighbour");
-    expect(world.hostPid("guilty")).toBe(shared);
+    const shared = await world.hostPid("neighbour");
+    expect(await world.hostPid("guilty")).toBe(shared);
 
     // This request is open when the host begins to retire. It may not run twice, so it cannot be sent again.
     const slow = world.call("/neighbour", { method: "POST" });
@@ -43,16 +43,18 @@ describe.each([
     expect(await world.call("/guilty?bad")).toMatchObject({ status: 504, code: "CPU_LIMIT" });
     // V8 has not given up yet: until then the host takes new requests.
     expect(await world.call("/neighbour?now")).toMatchObject({ status: 200 });
-    expect(world.hostPid("neighbour")).toBe(shared);
+    expect(await world.hostPid("neighbour")).toBe(shared);
 
-    await eventually(() => expect(world.hostPid("neighbour")).not.toBe(shared), { timeoutMs: 20_000 });
+    await eventually(async () => expect(await world.hostPid("neighbour")).not.toBe(shared), {
+      timeoutMs: 20_000,
+    });
     held.open();
     expect(await slow).toMatchObject({ status: 200, text: "POST" });
     expect(await world.call("/guilty")).toMatchObject({ status: 200, text: "good" });
     await traffic.more(10);
     for (const { status, text } of await traffic.stop()) expect([status, text]).toEqual([200, "at once"]);
-    const alone = world.hostPid("guilty");
-    const neighbours = world.hostPid("neighbour");
+    const alone = await world.hostPid("guilty");
+    const neighbours = await world.hostPid("neighbour");
     expect(alone).not.toBe(neighbours);
     await eventually(async () => {
       const messages = (await world.logs("guilty")).map(({ message }) => message);
@@ -65,7 +67,7 @@ describe.each([
     expect(await world.call("/guilty?bad")).toMatchObject({ status: 504, code: "CPU_LIMIT" });
     await eventually(() => expect(isAlive(alone)).toBe(false), { timeoutMs: 20_000 });
     expect(await world.call("/guilty")).toMatchObject({ status: 200, text: "good" });
-    expect(world.hostPid("neighbour")).toBe(neighbours);
+    expect(await world.hostPid("neighbour")).toBe(neighbours);
   });
 });
 
@@ -81,14 +83,14 @@ describe("a WebAssembly module that takes more and more memory", () => {
       world.push("neighbour", goodSource),
     ]);
     await Promise.all([world.call("/guilty"), world.call("/neighbour")]);
-    const shared = world.hostPid("neighbour");
+    const shared = await world.hostPid("neighbour");
     const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
     expect(await world.call("/guilty?bad")).toMatchObject({ status: 502, code: "MEMORY_LIMIT" });
     await eventually(() => expect(isAlive(shared)).toBe(false), { timeoutMs: 20_000 });
     expect(await world.call("/guilty")).toMatchObject({ status: 200, text: "good" });
     await traffic.more(4);
     for (const { status, text } of await traffic.stop()) expect([status, text]).toEqual([200, "well"]);
-    expect(world.hostPid("guilty")).not.toBe(world.hostPid("neighbour"));
+    expect(await world.hostPid("guilty")).not.toBe(await world.hostPid("neighbour"));
   });
 });
 

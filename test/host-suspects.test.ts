@@ -21,16 +21,18 @@ async function callAll(world: World): Promise<void> {
 }
 
 /** The host processes of the functions. */
-const hostPids = (world: World) => [...new Set(NAMES.map((name) => world.hostPid(name)))];
+const hostPids = async (world: World) => [
+  ...new Set(await Promise.all(NAMES.map((name) => world.hostPid(name)))),
+];
 
 /** Kills the host of a function, and waits until everything is restarted. */
 async function killHostOf(world: World, name: string, times = 1): Promise<void> {
   for (let time = 0; time < times; time++) {
-    const pid = world.hostPid(name);
+    const pid = await world.hostPid(name);
     process.kill(pid, "SIGKILL");
     await eventually(async () => {
       await callAll(world);
-      expect(world.hostPid(name)).not.toBe(pid);
+      expect(await world.hostPid(name)).not.toBe(pid);
     });
   }
 }
@@ -44,13 +46,13 @@ const residentMib = (pids: number[]) =>
 describe("a host that dies twice within a minute without a word", () => {
   it("costs two more processes for a while, not one for each function", { timeout: 180_000 }, async () => {
     await using world = await startFunctions();
-    const before = residentMib(hostPids(world));
+    const before = residentMib(await hostPids(world));
     await killHostOf(world, "a", 2);
-    expect(hostPids(world).length).toBe(2);
+    expect((await hostPids(world)).length).toBe(2);
 
     await eventually(
-      () => {
-        const pids = hostPids(world);
+      async () => {
+        const pids = await hostPids(world);
         expect(pids.length).toBe(1);
         expect(residentMib(pids)).toBeLessThan(before * 1.15);
       },
@@ -70,12 +72,12 @@ describe("a host that dies twice within a minute without a word", () => {
       );
     });
     await eventually(async () => {
-      const others = NAMES.slice(1).map((name) => world.hostPid(name));
+      const others = await Promise.all(NAMES.slice(1).map((name) => world.hostPid(name)));
       expect(new Set(others).size).toBe(1);
-      expect(others).not.toContain(world.hostPid("a"));
+      expect(others).not.toContain(await world.hostPid("a"));
     });
     await world.push("a", `${source} // changed`, { limits: { cpuMs: 500 } });
     await callAll(world);
-    await eventually(() => expect(world.hostPid("a")).toBe(world.hostPid("b")));
+    await eventually(async () => expect(await world.hostPid("a")).toBe(await world.hostPid("b")));
   });
 });

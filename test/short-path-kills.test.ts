@@ -56,7 +56,7 @@ it("the host dies with 10,000 requests under way: none is answered wrongly, and 
   const answers = Promise.all(Array.from({ length: COUNT }, (_, id) => invoke("many", methodOf(id), id)));
   const allBegun = async () => expect(await world.ps("many")).toMatchObject([{ inFlight: COUNT }]);
   await eventually(allBegun, { timeoutMs: 60_000 });
-  process.kill(world.hostPid("many"), "SIGKILL");
+  process.kill(await world.hostPid("many"), "SIGKILL");
   for (const [id, answer] of (await openGateUntil(world, "many", answers)).entries()) {
     if (methodOf(id) === "GET") expect(answer).toBe(`200 GET?${id}`);
     else expect(answer).toMatch(/^502 /);
@@ -78,7 +78,7 @@ it("the host dies, and half of an answer has come", async () => {
   link.lose("to-gateway", 30);
   await world.call("/half?open");
   await link.lost("GET?id");
-  process.kill(world.hostPid("half"), "SIGKILL");
+  process.kill(await world.hostPid("half"), "SIGKILL");
   const [get, post] = await openGateUntil(world, "half", answers);
   expect(get).toMatchObject({ status: 200, text: "GET?id" });
   expect(post).toMatchObject({ status: 502 });

@@ -22,7 +22,7 @@ describe("a stream whose other end is lost", () => {
     await using world = await startWorld();
     await world.push("fn", watched);
     const { ended } = await begun(world, "/fn/events");
-    process.kill(world.hostPid("fn"), "SIGKILL");
+    process.kill(await world.hostPid("fn"), "SIGKILL");
     expect(await ended).toBe("broken");
     await eventually(() => expect(world.gateway.counts().get("fn")).toBeUndefined());
   });

@@ -179,7 +179,10 @@ function timeoutOf({ timeoutMs }: TriggerCall, spec: FunctionSpec | undefined): 
 }
 
 /** A request of HTTP to `/.narun/<kind>`, as a program without handlers sees it. */
-function headersOf({ service, fact, requestId, fields = [] }: TriggerCall, timeoutMs: number) {
+export function headersOf(
+  { service, fact, requestId, fields = [] }: Pick<TriggerCall, "service" | "fact" | "requestId" | "fields">,
+  timeoutMs: number,
+) {
   const headers = encodeRequest(
     {
       method: "POST",

@@ -4,7 +4,7 @@
  * I1  A kind of trigger is loaded when the first function needs it, or where functions that needed it have left states.
  * I2  A kind hears of a function in the order of its changes, and once more when the function no longer needs it.
  */
-import { type FunctionSpec, messageOf } from "../contracts/index.ts";
+import { type EventHandler, type FunctionSpec, messageOf } from "../contracts/index.ts";
 import { findSchedules } from "../nats/index.ts";
 import { createTriggerCalls } from "./call.ts";
 import type { KindEntry, TriggerKind, TriggerMetric, TriggerParts } from "./kind.ts";
@@ -31,7 +31,27 @@ const KINDS: readonly KindEntry[] = [
     isNeeded: ({ consume = [] }) => consume.length > 0,
     load: async (parts) => (await import("./queues/index.ts")).createQueues(parts),
   },
+  {
+    isNeeded: (spec) => hasEvents(spec, ({ isDurable }) => isDurable),
+    load: async (parts) => (await import("./events/index.ts")).createDurableEvents(parts),
+  },
+  {
+    isNeeded: (spec) => hasEvents(spec, ({ isDurable, isForEach }) => !isDurable && !isForEach),
+    load: async (parts) => (await import("./events/index.ts")).createHeardEvents(parts),
+  },
+  {
+    isNeeded: (spec) => hasEvents(spec, ({ isDurable, isForEach }) => !isDurable && isForEach),
+    load: async (parts) => (await import("./events/index.ts")).createEachEvents(parts),
+  },
 ];
+
+/** Whether a service has such a handler of events. */
+function hasEvents(
+  { interface: service }: FunctionSpec,
+  isSuch: (handler: EventHandler) => boolean,
+): boolean {
+  return service?.events.some(isSuch) ?? false;
+}
 
 export interface Triggers {
   /** Listeners to the node-runner, and the metrics beside its own. */

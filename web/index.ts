@@ -42,4 +42,5 @@ export {
   splitHeaderBlock,
   TRIGGERS,
 } from "./host/boundary.ts";
+export { callTrigger, type Take } from "./triggers/handlers.ts";
 export { isSendableCloseCode } from "./websocket/close-code.ts";

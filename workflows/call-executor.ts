@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  type FieldList,
   type JournalMessage,
   parseJson,
   readWorkflowOutcome,
@@ -13,6 +14,8 @@ export interface ExecutorCall {
   messages: readonly JournalMessage[];
   isTakeover: boolean;
   code: Code;
+  /** Its place in a trace. */
+  fields: FieldList;
 }
 
 /** The executor is gone, and had begun: its answer is lost. */
@@ -22,13 +25,14 @@ const LOST = new Set(["CONSUMER_DIED", "STREAM_BROKEN", "REQUEST_TIMEOUT", "CPU_
 export async function callExecutor(
   calls: TriggerCalls,
   { id }: WorkflowName,
-  { messages, isTakeover, code }: ExecutorCall,
+  { messages, isTakeover, code, fields }: ExecutorCall,
 ): Promise<WorkflowOutcome | { outcome: "lost" } | undefined> {
   const lines = messages.map((message) => JSON.stringify(message)).join("\n");
   const answer = await calls.call({
     service: code.service,
     fact: { kind: "workflow", head: { id, isTakeover, revision: code.revision }, data: Buffer.from(lines) },
     isRepeatable: false,
+    fields,
   });
   if (answer.kind === "failed") return LOST.has(answer.code) ? { outcome: "lost" } : undefined;
   if (answer.status !== 200) return undefined;

@@ -15,6 +15,8 @@ export function followWorkflows(options: WorkflowsOptions): FollowedWorkflows {
   let started: Promise<Workflows | undefined> | undefined;
   let workflows: Workflows | undefined;
   let isOver = false;
+  /** The functions that are workflows. */
+  const known = new Set<string>();
   const start = async (): Promise<Workflows | undefined> => {
     while (!isOver) {
       try {
@@ -28,8 +30,13 @@ export function followWorkflows(options: WorkflowsOptions): FollowedWorkflows {
     return undefined;
   };
   return {
-    onSpec(_name, spec) {
-      if (spec?.workflow !== undefined && !isOver) started ??= start();
+    onSpec(name, spec) {
+      if (spec?.workflow === undefined) known.delete(name);
+      else if (!isOver && !known.has(name)) {
+        known.add(name);
+        started ??= start();
+        void started.then((running) => running?.onFunction(name));
+      }
     },
     metrics: () => workflows?.metrics() ?? [],
     async drain(grace) {

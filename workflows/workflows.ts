@@ -24,17 +24,22 @@ import {
   toMessage,
   type WorkflowName,
 } from "../nats/index.ts";
+import type { Traces } from "../traces/index.ts";
 import type { TriggerCalls, TriggerMetric } from "../triggers/index.ts";
+import { Absent } from "./absent.ts";
 import { callExecutor } from "./call-executor.ts";
 import { Pinned } from "./pinned.ts";
 import { SWEEP, SWEEP_SECONDS, sweep } from "./sweep.ts";
 import { tellParent } from "./tell-parent.ts";
 import { WorkflowMetrics } from "./workflow-metrics.ts";
+import { isTraced, recordSpans, traceFieldsOf } from "./workflow-trace.ts";
 
 export interface WorkflowsOptions {
   /** Stays its owner's. */
   nats: Nats;
   calls: TriggerCalls;
+  /** Takes the spans of workflows. Default: none are made. */
+  traces?: Traces | undefined;
   log: Log;
   /** Upper bound of the workflows that run at a time. Default 1,000. */
   mostRunning?: number;
@@ -49,6 +54,8 @@ export interface Workflows {
   /** Takes nothing new. Resolves when the runs have ended, or after `graceMs`: other runners take the rest over. */
   drain(options: { graceMs: number }): Promise<void>;
   close(): void;
+  /** A function is a workflow now: those that wait for it go on. */
+  onFunction(name: string): void;
   metrics(): TriggerMetric[];
 }
 
@@ -81,6 +88,7 @@ class Runs implements Workflows {
   readonly #options: WorkflowsOptions;
   readonly #journals: Journals;
   readonly #pinned: Pinned;
+  readonly #absent: Absent;
   readonly #due: DueMessages;
   readonly #runs = new Map<string, Run>();
   readonly #closers: (() => void)[] = [];
@@ -94,6 +102,7 @@ class Runs implements Workflows {
     this.#options = options;
     this.#journals = new Journals(nats);
     this.#pinned = new Pinned(options);
+    this.#absent = new Absent(options, this.#journals);
     const asked = nats.subscribe(subjects.workflowAsk, (message) => {
       if (this.#runs.get(message.text())?.isBegun === true) message.respond("");
     });
@@ -118,6 +127,12 @@ class Runs implements Workflows {
   close(): void {
     this.#isDraining = true;
     for (const close of this.#closers.splice(0)) close();
+  }
+
+  onFunction(name: string): void {
+    this.#absent.wake(name).catch((error: unknown) => {
+      this.#options.log.error({ workflow: name, error: messageOf(error) }, "workflows could not be woken");
+    });
   }
 
   metrics(): TriggerMetric[] {
@@ -169,13 +184,32 @@ class Runs implements Workflows {
     for (;;) {
       if (this.#isDraining) return "now";
       run.isBegun = true;
-      const code = await this.#pinned.codeFor(run.name.workflow, messages);
-      const outcome = await callExecutor(this.#options.calls, run.name, { messages, isTakeover, code });
+      const outcome = await this.#call(run.name, messages, isTakeover);
       if (outcome === undefined) return "later";
+      await this.#trace(run.name, messages, isTakeover);
       const next = await this.#afterCall(run, outcome, messages);
       if (next !== "again") return next;
       messages = await this.#read(run.name);
       isTakeover = outcome.outcome === "lost";
+    }
+  }
+
+  async #call(name: WorkflowName, messages: readonly JournalMessage[], isTakeover: boolean) {
+    const parked = await this.#absent.park(name, messages);
+    if (parked !== undefined) return parked;
+    const code = await this.#pinned.codeFor(name.workflow, messages);
+    const fields = traceFieldsOf(this.#options.traces, name, messages);
+    return callExecutor(this.#options.calls, name, { messages, isTakeover, code, fields });
+  }
+
+  /** Makes the spans of a call of an executor. The workflow does not fail of it. */
+  async #trace(name: WorkflowName, before: readonly JournalMessage[], isTakeover: boolean): Promise<void> {
+    const { traces, log } = this.#options;
+    if (traces === undefined || !isTraced(traces, name, before)) return;
+    try {
+      recordSpans(traces, name, { before, all: await this.#read(name), isTakeover });
+    } catch (error) {
+      log.warn({ ...name, error: messageOf(error) }, "the spans of a workflow were not made");
     }
   }
 

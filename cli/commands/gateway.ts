@@ -21,6 +21,7 @@ import {
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { type FileTexts, value } from "../options/option.ts";
+import { replicas } from "../options/replicas.ts";
 import { flagArguments } from "../options/resolve.ts";
 import { shortPath } from "../options/short-path.ts";
 import { traceFlags, traceOptions, tracesFrom } from "../options/traces.ts";
@@ -54,6 +55,7 @@ const gatewayOptions = {
   mcp,
   lameDuck: lameDuck("5s"),
   shortPath,
+  copies: replicas,
   ...traceOptions,
   logLevel: logLevel("info"),
   ofGateway,
@@ -90,7 +92,10 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
     const workers = new GatewayWorkers({
       ...{ count: further, http: address, grpc, natsUrl: access.url ?? nats.url, login: access.login },
       ...{ shortPath, trustedProxies, lameDuckMs, log },
-      gatewayArguments: flagArguments({ openApi, mcp, config, grpcCert, grpcKey, ...traceFlags }, settings),
+      gatewayArguments: flagArguments(
+        { openApi, mcp, config, grpcCert, grpcKey, copies: replicas, ...traceFlags },
+        settings,
+      ),
       environment: context.environment,
     });
     const gateway = await startGateway({

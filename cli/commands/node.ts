@@ -7,20 +7,23 @@ import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "
 import { createTriggers } from "../../triggers/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { createLog, logConnection } from "../log.ts";
+import { followHostsKey } from "../network/hosts-key.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import {
   devNode,
   egressDeny,
+  hostLogins,
   label,
   machineName,
   nodeBounds,
   nodeMetrics,
   nodeName,
 } from "../options/node.ts";
+import { replicas } from "../options/replicas.ts";
 import { checkRuntara, runtaraOptions } from "../options/runtara.ts";
 import { shortPath } from "../options/short-path.ts";
-import { cacheDir, secretsKey } from "../options/storage.ts";
+import { cacheDir, keysDir, keysPassphrase, secretsKey } from "../options/storage.ts";
 import { traceOptions, tracesFrom } from "../options/traces.ts";
 import { hasParent, tellParent, untilOrphaned } from "../parent-channel.ts";
 import type { RuntaraDoors, RuntaraDoorsOptions } from "../runtara-doors.ts";
@@ -40,7 +43,11 @@ const nodeOptions = {
   egressDeny,
   cacheDir,
   secretsKey,
+  keysDir,
+  keysPassphrase,
+  ...hostLogins,
   shortPath,
+  copies: replicas,
   ...traceOptions,
   nodeMetrics,
   ...runtaraOptions,
@@ -84,10 +91,15 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     const runner = await startNodeRunner({
       ...parts,
       hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
+      hostsKey: followHostsKey(options.hostsKey),
+      hostLoginMs: options.hostLogin,
       hosts: modes.hosts,
       onExpected: modes.onExpected,
       version,
       cacheDir,
+      ...(options.keysDir !== undefined && {
+        keys: { path: options.keysDir, passphrase: options.keysPassphrase },
+      }),
       labels: options.label,
       ceiling: options.ceiling,
       closesReplacedSockets: options.closeReplacedSockets,

@@ -3,6 +3,7 @@ import { type ProgramEnd, runAsService } from "../../runtime/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { asText, type GivenText, list, value } from "../options/option.ts";
+import { traceOptions } from "../options/traces.ts";
 import { wrongUse, wrongValue } from "../options/values.ts";
 import { untilStopped } from "../until-stopped.ts";
 
@@ -38,6 +39,9 @@ const runOptions = {
     fallback: String(DEFAULT_START_SECONDS),
     parse: wholeNumber(1, 3_600),
   }),
+  // The gateway decides which traces are recorded.
+  otlp: traceOptions.otlp,
+  otlpHeaders: traceOptions.otlpHeaders,
 };
 
 export const runCommand = defineCommand({
@@ -49,7 +53,7 @@ export const runCommand = defineCommand({
     ["narun run --service shop --route '/shop/*' --port 3000 -- ./shop", "a program with a port of its own"],
   ],
   async run({ command }, { options, settings, environment, output }) {
-    const { service, route, concurrency, serviceVersion, port, startSeconds } = options;
+    const { service, route, concurrency, serviceVersion, port, startSeconds, otlp, otlpHeaders } = options;
     if (service === undefined) throw wrongUse("run needs --service NAME");
     const [file, ...args] = command;
     if (file === undefined) throw wrongUse("run needs a command: narun run --service NAME -- COMMAND");
@@ -60,6 +64,7 @@ export const runCommand = defineCommand({
       nats: { ...login, ...(url === undefined ? {} : { url }) },
       ...(route.length === 0 ? {} : { routes: route }),
       ...(concurrency === undefined ? {} : { concurrency }),
+      ...(otlp === undefined ? {} : { traces: { url: otlp, headers: otlpHeaders ?? {} } }),
       ...(serviceVersion === undefined ? {} : { version: serviceVersion }),
       ...{ command: [file, ...args], env: environment, port, startMs: startSeconds * 1_000, transport },
       onWarning: (message) => output.note(`narun: ${message}`),

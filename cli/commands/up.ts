@@ -3,6 +3,7 @@ import { listFunctions } from "../../control/index.ts";
 import { holdCompiler, releaseMemory } from "../../machine/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { type PushOutcome, pushAll, startBuilds } from "../functions/push-all.ts";
+import { networkOptions } from "../options/network.ts";
 import { workers } from "../options/workers.ts";
 import { showWarnings } from "../output/build-warnings.ts";
 import { showFunctions } from "../output/function-table.ts";
@@ -16,7 +17,7 @@ import { boundYoungGeneration } from "../young-generation.ts";
 export const upCommand = defineCommand({
   usage: "up [dir...]",
   says: "run everything on this machine, and push the functions found under the folders",
-  options: { ...worldOptions, workers },
+  options: { ...worldOptions, ...networkOptions, workers },
   examples: [
     ["narun up functions", "nats-server, gateway, node-runner, and every function below functions"],
     ["narun up --http 0.0.0.0:80 --data-dir /var/lib/narun", "open to the network, data kept apart"],
@@ -24,7 +25,12 @@ export const upCommand = defineCommand({
   ],
   async run({ dir: dirs }, context) {
     const { signal, stopped } = untilStopped();
-    const options = { ...(await resolveWorld(context, signal)), workers: context.options.workers };
+    const { workers, listen, cluster } = context.options;
+    const options = {
+      ...(await resolveWorld(context, signal)),
+      ...{ workers, listen },
+      cluster: cluster && { ...cluster, routes: [] },
+    };
     try {
       const folders = (await Promise.all(dirs.map((dir) => findFunctions(dir)))).flat();
       await runWorld(options, [...new Set(folders)], stopped);

@@ -78,5 +78,10 @@ test("a function that is removed leaves its open workflows, and says so", async 
   await eventually(async () => expect(await json("ls", "left")).toMatchObject([{ state: "waiting" }]));
   const { stderr } = await narun(["rm", "left", "--nats", world.nats.url]);
   expect(stderr).toContain("1 workflow that has not ended waits for a function of this name");
+  await run("signal", "left", "open", "approved", "--data", "true");
+  await eventually(async () =>
+    expect((await run("show", "left", "open")).stdout).toMatch(/^left open {2}stuck$/m),
+  );
+  expect((await run("show", "left", "open")).stdout).toMatch(/^error .*WORKFLOW_FUNCTION_MISSING/m);
   expect(await json("rm", "left", "open", "--force")).toMatchObject({ removed: true });
 }, 120_000);

@@ -149,7 +149,7 @@ async function show(nats: Nats, output: Output, name: Target): Promise<void> {
   output.line(`started   ${timeOf(history.startedAt)}`);
   if (revision !== undefined) output.line(`revision  ${revision.slice(0, 12)}`);
   if (due !== undefined) output.line(`due       ${timeOf(due)}`);
-  if (error !== undefined) output.line(`error     ${error.name}: ${error.message}`);
+  if (error !== undefined) output.line(`error     ${error.code ?? error.name}: ${error.message}`);
   if (state === "done") output.line(`result    ${JSON.stringify(value ?? null)}`);
   output.line("");
   for (const line of timelineLines(history, Date.now())) output.line(line);

@@ -12,7 +12,7 @@ import { wrongUse } from "./values.ts";
 
 /** The parts of a login, in the order of the help. */
 const PARTS = Object.keys(natsOptions).filter(
-  (name): name is LoginPart => name !== "nats" && name !== "transport",
+  (name): name is LoginPart => name !== "nats" && name !== "transport" && name !== "copies",
 );
 
 type NatsSettings = Settings<typeof natsOptions>;
@@ -22,6 +22,7 @@ export interface NatsAccess {
   url?: string;
   login: NatsLogin;
   transport: NatsTransport;
+  copies: number | undefined;
 }
 
 /** Error: USAGE. */
@@ -33,7 +34,12 @@ export function resolveNats(settings: NatsSettings): NatsAccess {
   const identity =
     [identityOfFlags(settings), parsed?.login ?? {}].find(hasIdentity) ?? identityOfVariables(settings);
   const url = parsed === undefined ? {} : { url: parsed.url };
-  return { ...url, login: { ...identity, ...tls }, transport: settings.transport.value };
+  return {
+    ...url,
+    login: { ...identity, ...tls },
+    transport: settings.transport.value,
+    copies: settings.copies.value,
+  };
 }
 
 /** A flag for the user or the password needs the other of the two, from a flag or a variable. */

@@ -5,6 +5,7 @@
  */
 import { type LoginPart, type NatsTransport, parseServers } from "../../nats/index.ts";
 import { asText, type Given, type GivenText, type Option, value } from "./option.ts";
+import { replicas } from "./replicas.ts";
 import { oneOf } from "./values.ts";
 
 /** A secret as `narun config` shows it. */
@@ -51,7 +52,8 @@ export const natsOptions = {
     fallback: "own",
     parse: oneOf(TRANSPORTS),
   }),
-} satisfies Record<"nats" | "transport" | LoginPart, Option<unknown>>;
+  copies: { ...replicas, flag: undefined },
+} satisfies Record<"nats" | "transport" | "copies" | LoginPart, Option<unknown>>;
 
 function natsVariables(name: string): string[] {
   return [`NARUN_NATS_${name}`, `NATS_${name}`];

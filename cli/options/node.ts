@@ -2,8 +2,16 @@
 import os from "node:os";
 import { type Ceiling, NAME_PATTERN, parseCeiling } from "../../contracts/index.ts";
 import type { SandboxChoice } from "../../runtime/index.ts";
-import { type GivenText, list, type Source, toggle, value } from "./option.ts";
-import { oneOf, parseAddress, parseEgressDeny, parsePairs, wrongUse, wrongValue } from "./values.ts";
+import { asText, type GivenText, list, type Source, toggle, value } from "./option.ts";
+import {
+  oneOf,
+  parseAddress,
+  parseDuration,
+  parseEgressDeny,
+  parsePairs,
+  wrongUse,
+  wrongValue,
+} from "./values.ts";
 
 const SANDBOXES = ["auto", "bubblewrap", "none"] as const satisfies readonly SandboxChoice[];
 
@@ -60,6 +68,22 @@ export const nodeMetrics = value({
   fallback: "127.0.0.1:9100",
   parse: (given) => ({ ...parseAddress(given), isPreferred: given.source.kind === "default" }),
 });
+
+/** Options of the logins that a node makes for its hosts. */
+export const hostLogins = {
+  hostsKey: value({
+    flag: "--hosts-key <file>",
+    help: "the key of hosts' logins, as `narun up` and `narun token create --role host` write it; each host process then gets a login for its own functions",
+    fallbackHelp: "hosts log in as their node",
+    parse: asText,
+  }),
+  hostLogin: value({
+    flag: "--host-login <duration>",
+    help: "how long such a login lasts; it is renewed before",
+    fallback: "1h",
+    parse: parseDuration,
+  }),
+};
 
 /** Options for `narun dev`, which starts its node with them. */
 export const devNode = {

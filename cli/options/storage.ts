@@ -54,3 +54,21 @@ export const secretsKey = value({
 
 /** For commands that keep the key in their data folder where no variable has it. */
 export const secretsKeyVariable = value({ ...keyDescription, help: "the key of secrets, base64" });
+
+export const keysDir = value({
+  flag: "--keys <dir>",
+  variables: ["NARUN_KEYS"],
+  help: "the folder of the key files for encryption end to end",
+  parse: asText,
+});
+
+export const keysPassphrase = value({
+  variables: ["NARUN_KEYS_PASSPHRASE"],
+  help: "the passphrase of the key files",
+  fallbackHelp: "they are under none",
+  show: () => "(hidden)",
+  parse: asText,
+});
+
+/** The folder of key files in the data folder of `narun up`. */
+export const KEYS_FOLDER = "keys";

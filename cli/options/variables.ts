@@ -7,8 +7,9 @@ import { natsOptions } from "./nats.ts";
 import { egressDeny, nodeBounds } from "./node.ts";
 import type { Option } from "./option.ts";
 import type { Environment } from "./resolve.ts";
+import { runtaraOptions } from "./runtara.ts";
 import { shortPath } from "./short-path.ts";
-import { natsServer, secretsKey } from "./storage.ts";
+import { keysDir, keysPassphrase, natsServer, secretsKey } from "./storage.ts";
 import { traceOptions } from "./traces.ts";
 import { workers } from "./workers.ts";
 
@@ -27,8 +28,11 @@ const WITH_VARIABLES: readonly Option<unknown>[] = [
     logLevel("info"),
     natsServer,
     secretsKey,
+    keysDir,
+    keysPassphrase,
   ],
   ...Object.values(traceOptions),
+  runtaraOptions.deno,
 ];
 
 /** Every variable that an option reads. A command loads its own options only, so this list stands apart. */

@@ -31,6 +31,8 @@ export interface NodeProcessOptions {
   natsUrl: string;
   /** The login to NATS. */
   login?: NatsLogin;
+  /** The file with the key of hosts' logins. Default: hosts log in as their node does. */
+  hostsKey?: string;
   cacheDir: string;
   /** The file with the key of secrets. Default: the environment has the key. */
   secretsKeyFile?: string;
@@ -189,6 +191,7 @@ function forkNode(
   {
     natsUrl,
     login = {},
+    hostsKey,
     cacheDir,
     secretsKeyFile,
     nodeArguments = [],
@@ -220,6 +223,7 @@ function forkNode(
       "127.0.0.1:0",
       "--cache-dir",
       cacheDir,
+      ...(hostsKey === undefined ? [] : ["--hosts-key", hostsKey]),
       ...(secretsKeyFile === undefined ? [] : ["--secrets-key", secretsKeyFile]),
       "--log-level",
       logLevel,

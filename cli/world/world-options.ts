@@ -16,10 +16,18 @@ import {
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { egressDeny, nodeBounds } from "../options/node.ts";
+import { replicas } from "../options/replicas.ts";
 import { flagArguments } from "../options/resolve.ts";
 import { checkRuntara, runtaraOptions } from "../options/runtara.ts";
 import { shortPath } from "../options/short-path.ts";
-import { dataDir, natsPort, natsServer, secretsKeyVariable } from "../options/storage.ts";
+import {
+  dataDir,
+  keysDir,
+  keysPassphrase,
+  natsPort,
+  natsServer,
+  secretsKeyVariable,
+} from "../options/storage.ts";
 import { traceFlags, traceOptions, tracesOf } from "../options/traces.ts";
 import type { Output } from "../output/output.ts";
 import type { World, WorldOptions } from "./world.ts";
@@ -39,12 +47,15 @@ export const worldOptions = {
   trustedProxies,
   lameDuck: lameDuck("0s"),
   shortPath,
+  copies: replicas,
   ...traceOptions,
   ...runtaraOptions,
   dataDir,
   logLevel: logLevel("warn"),
   natsServer,
   secretsKeyVariable,
+  keysDir,
+  keysPassphrase,
 };
 
 /** Error: USAGE. */
@@ -52,12 +63,13 @@ export async function resolveWorld(
   { options, settings, environment, output }: CommandContext<typeof worldOptions>,
   signal: AbortSignal,
 ): Promise<WorldOptions> {
-  const { url, login, transport } = resolveNats(settings);
+  const { url, login, transport, copies } = resolveNats(settings);
   checkRuntara(options);
   return {
     ...options,
     ...(url === undefined ? {} : { external: { url, login } }),
     transport,
+    copies,
     grpc: grpcAddress(options.grpc, options.http),
     grpcTls: await readGrpcTls(options.grpcCert, options.grpcKey),
     interfaces: { openApi: options.openApi, mcp: options.mcp },
@@ -65,10 +77,13 @@ export async function resolveWorld(
     traces: tracesOf(options),
     trustedProxies: options.trustedProxies ?? [],
     hasOwnKey: options.secretsKeyVariable === undefined,
-    gatewayArguments: flagArguments({ openApi, mcp, grpcCert, grpcKey, ...traceFlags }, settings),
+    gatewayArguments: flagArguments(
+      { openApi, mcp, grpcCert, grpcKey, copies: replicas, ...traceFlags },
+      settings,
+    ),
     // The node reads the variables itself.
     nodeArguments: flagArguments(
-      { ...nodeBounds, egressDeny, shortPath, ...traceFlags, ...runtaraOptions },
+      { ...nodeBounds, egressDeny, shortPath, copies: replicas, ...traceFlags, ...runtaraOptions },
       settings,
     ),
     environment,

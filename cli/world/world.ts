@@ -18,23 +18,26 @@ import {
   startGateway,
 } from "../../gateway/index.ts";
 import { type Address, claimShared, sendSignal } from "../../machine/index.ts";
-import { connectNats, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
+import { connectNats, makeStores, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
 import {
+  type ClusterAddress,
   findNatsServer,
   lockDataDir,
   type NamedServer,
-  type NatsServer,
   type ServerProgress,
-  startNatsServer,
 } from "../../nats-server/index.ts";
 import { startTraces, type Traces, type TracesOptions } from "../../traces/index.ts";
 import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
+import type { Network } from "../network/network-folder.ts";
+
 import type { GrpcTls } from "../options/listen.ts";
 import type { Environment } from "../options/resolve.ts";
+import { KEYS_FOLDER } from "../options/storage.ts";
 import type { Output, Progress } from "../output/output.ts";
 import { ensureSecretsKeyFile, SECRETS_KEY_FILE } from "../secrets-key.ts";
 import { version } from "../version.ts";
+import { type EmbeddedNats, startEmbeddedNats } from "./embedded-nats.ts";
 import { GatewayWorkers } from "./gateway-workers.ts";
 import { type NodeProcess, startNodeProcess } from "./node-process.ts";
 import type { RuntaraAddresses } from "./runtara-addresses.ts";
@@ -45,10 +48,18 @@ export interface WorldOptions {
   grpcTls: GrpcTls | undefined;
   metrics: { host: string; port: number };
   /** A running server of the user. Default: an embedded server is started. */
-  external?: { url: string; login: NatsLogin };
+  external?: { url: string; login: NatsLogin; network?: undefined };
   transport: NatsTransport;
+  /** Copies of every stream. Undefined: as many as the cluster gives. */
+  copies: number | undefined;
   natsPort: number;
+  /** Where the embedded server listens. Default: 127.0.0.1. */
+  listen?: string;
+  /** Where it takes other servers of a network. Default: nowhere. */
+  cluster?: ClusterAddress | undefined;
   dataDir: string;
+  /** The folder of the node's key file. Default: in the data folder. */
+  keysDir: string | undefined;
   /** The number of the gateway's processes, this one among them. Default: 1. */
   workers?: number;
   shortPath: ShortPath;
@@ -86,6 +97,8 @@ export interface World {
   /** The address for debuggers: `HOST:PORT`. */
   readonly inspectAddress: string | undefined;
   readonly runtara: RuntaraAddresses;
+  /** Undefined: NATS is open, or not narun's own. */
+  readonly network: Network | undefined;
   close(): Promise<void>;
 }
 
@@ -129,24 +142,27 @@ async function startInOrder(
   const lock = await lockDataDir(dataDir);
   endings.push(() => lock.release());
   if (options.hasOwnKey) await ensureSecretsKeyFile(join(dataDir, SECRETS_KEY_FILE));
-  let url = external?.url;
-  if (url === undefined) {
-    const server = await startEmbedded(options, progress, (pid) => lock.recordNats(pid));
-    endings.push(endWithProcess(() => server.pid && sendSignal(server.pid, "SIGTERM")));
-    endings.push(() => server.close());
-    url = server.url;
-  }
+  const { url, network, login: loginOf } = external ?? (await openEmbedded(options, progress, lock, endings));
   signal.throwIfAborted();
   progress.update("starting gateway and node-runner");
-  const login = external?.login ?? {};
-  const nats = await connectNats({
-    url,
-    login,
-    transport: options.transport,
-    name: "narun up",
-    ...logConnection(log),
-  });
-  endings.push(() => nats.close());
+  const login = typeof loginOf === "function" ? loginOf("gateway") : loginOf;
+  const connect = async (its: NatsLogin) => {
+    const { transport, copies } = options;
+    const connection = await connectNats({
+      url,
+      login: its,
+      transport,
+      copies,
+      name: "narun up",
+      ...logConnection(log),
+    });
+    endings.push(() => connection.close());
+    return connection;
+  };
+  // It makes the stores that are missing, so it connects first.
+  const operator = network && (await connect(network.login("cli")));
+  if (operator !== undefined) await makeStores(operator);
+  const nats = await connect(login);
   const { workers: processes = 1 } = options;
   const claim = (address: Address, option: string) =>
     processes > 1 ? claimShared(address, option) : address;
@@ -165,7 +181,11 @@ async function startInOrder(
   const [node, gateway] = await startParts(
     { ...options, http, grpc },
     { nats, traces },
-    { natsUrl: url, login },
+    {
+      natsUrl: url,
+      login: typeof loginOf === "function" ? loginOf("node") : loginOf,
+      ...(network && { hostsKey: network.hostsKeyFile }),
+    },
     () => workers.metrics(),
   );
   endings.push(endWithProcess(() => node.kill()));
@@ -176,7 +196,7 @@ async function startInOrder(
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
   const { inspectAddress, runtara } = node;
-  return { nats, natsUrl: url, gateway, inspectAddress, runtara };
+  return { nats: operator ?? nats, natsUrl: url, gateway, inspectAddress, runtara, network };
 }
 
 /** Starts the gateway's other processes. With first pushes they follow those: this process alone knows of them. */
@@ -194,6 +214,7 @@ async function startParts(
     grpcTls,
     metrics,
     dataDir,
+    keysDir = join(dataDir, KEYS_FOLDER),
     trustedProxies,
     interfaces,
     shortPath,
@@ -206,7 +227,7 @@ async function startParts(
     signal,
   }: WorldOptions,
   { nats, traces }: { nats: Nats; traces: Traces | undefined },
-  access: { natsUrl: string; login: NatsLogin },
+  access: { natsUrl: string; login: NatsLogin; hostsKey?: string },
   otherMetrics: () => Promise<MetricValues[]>,
 ): Promise<[NodeProcess, Gateway]> {
   let started: NodeProcess | undefined;
@@ -215,7 +236,7 @@ async function startParts(
       ...access,
       cacheDir: join(dataDir, "cache"),
       ...(hasOwnKey ? { secretsKeyFile: join(dataDir, SECRETS_KEY_FILE) } : {}),
-      nodeArguments,
+      nodeArguments: [...nodeArguments, "--keys", keysDir],
       environment,
       ...(inspect === undefined ? {} : { inspect }),
       logLevel: log.level,
@@ -262,11 +283,13 @@ async function readNodePage(node: NodeProcess | undefined, path: string): Promis
   }
 }
 
-async function startEmbedded(
-  { natsServer, natsPort, dataDir, environment, log, signal }: WorldOptions,
+async function openEmbedded(
+  options: WorldOptions,
   progress: Progress,
-  onSpawn: (pid: number) => void,
-): Promise<NatsServer> {
+  lock: Awaited<ReturnType<typeof lockDataDir>>,
+  endings: (() => Promise<void> | void)[],
+): Promise<EmbeddedNats> {
+  const { natsServer, natsPort, listen = "127.0.0.1", cluster, dataDir, environment, log, signal } = options;
   const { path } = await findNatsServer({
     named: natsServer,
     env: environment,
@@ -274,7 +297,13 @@ async function startEmbedded(
     onProgress: (step) => progress.update(describeProgress(step)),
   });
   progress.update("starting nats-server");
-  return startNatsServer({ binary: path, port: natsPort, dataDir, log, onSpawn, signal });
+  const onSpawn = (pid: number) => lock.recordNats(pid);
+  const nats = await startEmbeddedNats({
+    ...{ binary: path, dataDir, listen, natsPort, cluster, log, onSpawn, signal },
+  });
+  endings.push(endWithProcess(() => nats.server.pid && sendSignal(nats.server.pid, "SIGTERM")));
+  endings.push(() => nats.close());
+  return nats;
 }
 
 /** Calls `end` when this process exits. The returned function cancels the call. */

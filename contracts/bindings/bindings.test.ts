@@ -58,3 +58,19 @@ it("every schema of a configuration refuses a name that stands for two things", 
     expect(result.error?.issues.map(({ path }) => path.join("."))).toEqual(["bindings.0.name"]);
   }
 });
+
+it("kinds that store or send values can be sealed, and no others", () => {
+  const issuesOf = (binding: object) =>
+    FunctionFileSchema.safeParse({
+      bindings: [{ name: "A", seal: "payments", ...binding }],
+    }).error?.issues.map(({ path }) => path.join("."));
+  for (const binding of [{ kv: "a" }, { objects: "a" }, { publish: ["a.b"] }, { kv: "a", seal: "user:42" }])
+    expect(issuesOf(binding)).toBeUndefined();
+  for (const binding of [
+    { service: "a" },
+    { secret: "a" },
+    { kv: "a", seal: "Payments" },
+    { kv: "a", seal: "" },
+  ])
+    expect(issuesOf(binding)).toEqual(["bindings.0.seal"]);
+});

@@ -33,11 +33,19 @@ export interface BindingKind<K extends string, O extends z.ZodType, F extends ob
   propertyOf(binding: BindingOf<K, O>): EnvProperty | undefined;
 }
 
-type BindingOf<K extends string, O extends z.ZodType> = { readonly name: string } & {
+type BindingOf<K extends string, O extends z.ZodType> = {
+  readonly name: string;
+  readonly seal?: string | undefined;
+} & {
   readonly [key in K]?: z.infer<O> | undefined;
 };
 
-type Capability<K extends string, F extends object> = { readonly kind: K; readonly name: string } & F;
+type Capability<K extends string, F extends object> = {
+  readonly kind: K;
+  readonly name: string;
+  /** The label for which its values are sealed. Undefined: they are stored and sent in clear. */
+  readonly seal?: string;
+} & F;
 
 /** Makes one entry of the registry (index.ts) from a description. */
 export function defineBinding<K extends string, O extends z.ZodType, F extends object>({
@@ -56,7 +64,11 @@ export function defineBinding<K extends string, O extends z.ZodType, F extends o
   return {
     kind,
     option,
-    capabilityOf: (binding) => ifOurs(binding, (known) => ({ kind, name: binding.name, ...known })),
+    capabilityOf: (binding) =>
+      ifOurs(binding, (known) => ({
+        ...{ kind, name: binding.name, ...known },
+        ...(binding.seal === undefined ? {} : { seal: binding.seal }),
+      })),
     propertyOf: (binding) =>
       ifOurs(binding, (known) => ({
         name: binding.name,

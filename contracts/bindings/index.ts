@@ -3,8 +3,10 @@
  * property of the handler's `env`. The schema, the capabilities and the types of `env` derive from `bindingKinds`.
  */
 import { z } from "zod";
+import { LabelSchema } from "../keys.ts";
 import type { EnvProperty } from "./define-binding.ts";
 import { type EnvEntry, SecretNameSchema, VariableNameSchema } from "./env.ts";
+import { events } from "./events.ts";
 import { kv } from "./kv.ts";
 import { objects } from "./objects.ts";
 import { publish } from "./publish.ts";
@@ -15,12 +17,15 @@ import { workflow } from "./workflow.ts";
 export { isReservedStore } from "./buckets.ts";
 export type { EnvProperty } from "./define-binding.ts";
 export { EnvSchema, SecretNameSchema } from "./env.ts";
-export { isLiteralSubject, isReservedSubject, matchesSubject } from "./subjects.ts";
+export { isLiteralSubject, isReservedSubject, isSubjectPattern, matchesSubject } from "./subjects.ts";
 
-const bindingKinds = [kv, objects, service, publish, ratelimit, workflow] as const;
+const bindingKinds = [kv, objects, service, publish, events, ratelimit, workflow] as const;
 
 type Kind = (typeof bindingKinds)[number];
 type OptionShape = { [K in Kind as K["kind"]]: z.ZodOptional<K["option"]> };
+
+/** The kinds whose values can be sealed. */
+const SEALED_KINDS = ["kv", "objects", "publish"] as const;
 
 const KEYS = [...bindingKinds.map(({ kind }) => kind), "secret"] as const;
 
@@ -31,9 +36,17 @@ export const BindingSchema = z
     ...(Object.fromEntries(bindingKinds.map(({ kind, option }) => [kind, option.optional()])) as OptionShape),
     /** The name of a secret. `env` has its value, so it needs no API of its own. */
     secret: SecretNameSchema.optional(),
+    /** The label for which its values are sealed before they leave the host (docs/encryption.md). */
+    seal: LabelSchema.optional(),
   })
   .superRefine((binding, context) => {
     const keys = KEYS.filter((key) => binding[key] !== undefined);
+    if (binding.seal !== undefined && !SEALED_KINDS.some((kind) => binding[kind] !== undefined))
+      context.addIssue({
+        code: "custom",
+        path: ["seal"],
+        message: `only ${SEALED_KINDS.join(", ")} are sealed`,
+      });
     if (keys.length === 1) return;
     const message =
       keys.length === 0
@@ -55,6 +68,11 @@ export type Capability = NonNullable<ReturnType<Kind["capabilityOf"]>>;
 /** The capabilities among the bindings: all but the secrets. */
 export function capabilitiesOf({ bindings }: Pick<Surroundings, "bindings">): Capability[] {
   return bindings.flatMap((binding) => bindingKinds.flatMap((kind) => kind.capabilityOf(binding) ?? []));
+}
+
+/** The labels for which a function seals. */
+export function labelsOf(surroundings: Pick<Surroundings, "bindings">): string[] {
+  return [...new Set(capabilitiesOf(surroundings).flatMap(({ seal }) => seal ?? []))];
 }
 
 /** The properties of `env` that are capabilities, with their types. */

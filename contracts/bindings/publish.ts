@@ -13,7 +13,7 @@ export const publish = defineBinding({
 });
 
 /** The subjects that a pattern stands for, as precisely as a type of TypeScript can express it. */
-function subjectType(pattern: string): string {
+export function subjectType(pattern: string): string {
   if (!/[*>]/.test(pattern)) return JSON.stringify(pattern);
   const text = pattern.replace(/[\\`]|\$\{/g, "\\$&");
   return `\`${text.replace(/(^|\.)[*>](?=\.|$)/g, (_, dot: string) => `${dot}\${string}`)}\``;

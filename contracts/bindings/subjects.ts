@@ -20,7 +20,7 @@ export function isLiteralSubject(subject: string): boolean {
   return subject.length <= MAX_SUBJECT_LENGTH && subject.split(".").every((token) => TOKEN.test(token));
 }
 
-function isSubjectPattern(pattern: string): boolean {
+export function isSubjectPattern(pattern: string): boolean {
   if (pattern.length > MAX_SUBJECT_LENGTH) return false;
   const tokens = pattern.split(".");
   return tokens.every(

@@ -54,6 +54,16 @@ export const headerNames = {
   deadLetter: "Narun-Dead-Letter",
   /** On a stored message that came out of the dead letters: the function that it is for. Other functions pass over it. */
   redriveFor: "Narun-Redrive-For",
+  /** On an event: its key (events.ts). */
+  eventKey: "Narun-Event-Key",
+  /** The function that published it. */
+  eventSource: "Narun-Event-Source",
+  /** It is retained: `1`. */
+  eventRetained: "Narun-Event-Retained",
+  /** On a retained event: its sequence in `narun-events`. */
+  eventSequence: "Narun-Event-Sequence",
+  /** On an event as a handler gets it, and on its dead letter: the handler (service-description.ts). */
+  eventHandler: "Narun-Event-Handler",
   serviceErrorCode: "Nats-Service-Error-Code",
   serviceError: "Nats-Service-Error",
 } as const;

@@ -15,6 +15,7 @@ import {
   type Spec,
 } from "../../contracts/index.ts";
 import { type ByteObjects, type KvRead, type Nats, openSpecs, type TypedKv } from "../../nats/index.ts";
+import { requireFreeName } from "../free-name.ts";
 import { findNodes, type KnownNode } from "../nodes.ts";
 import {
   binaryMetadata,
@@ -61,7 +62,7 @@ export interface DeployResult {
 /**
  * Stores the files under the names and with the metadata of the original toolkit, then the spec, so that every version of
  * its runner takes it. Errors: PROGRAM_UNFIT; SERVICE_FILE_INVALID without a tag; PUSH_CONFLICT, where a function has the
- * name or another deployment came in between.
+ * name or another deployment came in between; NAME_TAKEN, where a service that nobody deployed answers for the name.
  */
 export async function deployProgram(nats: Nats, options: DeployOptions): Promise<DeployResult> {
   const { spec, programs } = options;
@@ -79,6 +80,7 @@ export async function deployProgram(nats: Nats, options: DeployOptions): Promise
       name,
     });
   }
+  if (base?.ok !== true) await requireFreeName(nats, name);
   const files = planFiles(programs, nodes);
   const uploaded = await uploadAll(store, { ...options, tag, files });
   const binaries = await withStored(store, name, tag, uploaded);

@@ -163,6 +163,53 @@ export interface Publisher<S extends string = string> {
   ): Promise<NatsReply>;
 }
 
+/** How an event is published. */
+export interface PublishEventOptions {
+  /** Keeps it for hearers that come later, until the next retained event of its subject. Without a value: keeps none any more. */
+  retain?: boolean;
+  /** How many seconds it is kept. Default: as long as the stream keeps events; a retained one for ever. */
+  ttl?: number;
+  /** Events of one key are handled in their order. Default: those of one subject are. */
+  key?: string;
+  /** A second event of this id within ten minutes is not published. Default: a new id. */
+  id?: string;
+}
+
+export interface PublishedEvent {
+  /** Its place among all events. */
+  readonly sequence: number;
+  /** An event of this id was there already. */
+  readonly isDuplicate: boolean;
+}
+
+/** An event that was heard. */
+export interface HeardEvent<Value = unknown> extends ReadValue {
+  readonly sequence: number;
+  readonly subject: string;
+  readonly key: string | undefined;
+  /** The function that published it. */
+  readonly source: string | undefined;
+  readonly publishedAt: Date;
+  /** Undefined: it has none. Bytes stay bytes. */
+  readonly value: Value;
+}
+
+/**
+ * Events (`events:` in narun.yaml). `S`: the type of the subjects that may be published. Errors, by their `name`: `BindingError`
+ * where a subject is not declared, or the event was not stored; `TypeError` and `RangeError` for arguments.
+ */
+export interface Events<S extends string = string> {
+  /** Publishes an event; resolves when it is stored. The value becomes JSON, bytes stay bytes; `undefined`: it has none. */
+  publish(subject: S, value?: unknown, options?: PublishEventOptions): Promise<PublishedEvent>;
+  /**
+   * Waits for the next event of a subject, wildcards allowed: `timeout` milliseconds, by default 5,000, and no longer than the
+   * request. Error: `TimeoutError`.
+   */
+  once<Value = unknown>(subject: string, options?: { timeout?: number }): Promise<HeardEvent<Value>>;
+  /** The last event of a subject that is stored, or its retained one; null where there is none. */
+  last<Value = unknown>(subject: string): Promise<HeardEvent<Value> | null>;
+}
+
 /** A rate limit (`ratelimit:` in narun.yaml): a token bucket for each key, on each node. */
 export interface RateLimit {
   /** Uses the key once. `success` is false if its limit is reached; such a call does not count. */

@@ -11,6 +11,8 @@ import type { ConnectedService, ConnectOptions } from "./service/client.ts";
 
 export type {
   BindingValue,
+  Events,
+  HeardEvent,
   KvBucket,
   KvChange,
   KvEntry,
@@ -20,6 +22,8 @@ export type {
   NatsReply,
   ObjectBucket,
   ObjectInfo,
+  PublishEventOptions,
+  PublishedEvent,
   Publisher,
   RateLimit,
   Service,

@@ -47,6 +47,11 @@ export interface ServeOptions {
   env?: unknown;
   /** An address for Prometheus (`/metrics`). Default: none. */
   metrics?: { host?: string; port: number };
+  /**
+   * A collector of OpenTelemetry (OTLP over HTTP) that gets a span of each request of a recorded trace, as `run <service>`. The
+   * handler finds its place as `traceparent`. `url`: without `/v1/traces`. `headers`: such as a key. Default: no spans are made.
+   */
+  traces?: { url: string; headers?: Readonly<Record<string, string>> };
   /** SIGTERM, SIGINT and SIGHUP drain the service, and end the process then. Default true. */
   signals?: boolean;
   /** How long requests may go on after a signal. Default 30,000. */

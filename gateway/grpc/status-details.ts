@@ -21,28 +21,38 @@ export interface OwnError {
   error: ErrorCode;
 }
 
-/** Base64 without padding, as binary metadata is written. */
-export function statusDetails({ code, message, error }: OwnError, requestId: string): string {
+/** A message about an error, of google/rpc/error_details.proto. */
+export interface ErrorDetail {
+  /** `google.rpc.ErrorInfo` */
+  type: string;
+  value: Uint8Array;
+}
+
+/** The details of an error of the catalogue. */
+export function errorDetails(error: ErrorCode, requestId: string): ErrorDetail[] {
   const info = joined([
     protoField(ERROR_INFO.reason, error),
     protoField(ERROR_INFO.domain, DOMAIN),
     protoField(ERROR_INFO.metadata, joined([protoField(1, "requestId"), protoField(2, requestId)])),
   ]);
+  const details = [{ type: "google.rpc.ErrorInfo", value: info }];
+  if (errorEntry(error).retryable === true) {
+    const delay = protoField(RETRY_INFO.delay, protoField(1, RETRY_AFTER_SECONDS));
+    details.push({ type: "google.rpc.RetryInfo", value: delay });
+  }
+  return details;
+}
+
+/** Base64 without padding, as binary metadata is written. */
+export function statusDetails({ code, message, error }: OwnError, requestId: string): string {
   const parts = [
     protoField(STATUS.code, code),
     protoField(STATUS.message, message),
-    protoField(STATUS.details, anyOf("ErrorInfo", info)),
+    ...errorDetails(error, requestId).map((detail) => protoField(STATUS.details, anyOf(detail))),
   ];
-  if (errorEntry(error).retryable === true) {
-    const delay = protoField(RETRY_INFO.delay, protoField(1, RETRY_AFTER_SECONDS));
-    parts.push(protoField(STATUS.details, anyOf("RetryInfo", delay)));
-  }
   return Buffer.from(joined(parts)).toString("base64").replace(/=+$/, "");
 }
 
-function anyOf(type: string, message: Uint8Array): Uint8Array {
-  return joined([
-    protoField(ANY.type, `type.googleapis.com/google.rpc.${type}`),
-    protoField(ANY.value, message),
-  ]);
+function anyOf({ type, value }: ErrorDetail): Uint8Array {
+  return joined([protoField(ANY.type, `type.googleapis.com/${type}`), protoField(ANY.value, value)]);
 }

@@ -7,6 +7,7 @@ import type { Metrics } from "../metrics.ts";
 import { endHttp } from "../traces/http-trace.ts";
 import type { RequestTrace } from "../traces/request-trace.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
+import { asCallError } from "./call-error.ts";
 import { type AllowedOrigin, addCors } from "./cors.ts";
 import type { Endings } from "./endings.ts";
 import type { Destination, GatewayResponse } from "./gateway-response.ts";
@@ -43,6 +44,8 @@ export class Exchange {
   cors: AllowedOrigin | undefined;
   /** Set while the request is in dispatch: it no longer waits for its answer. */
   passage: { cancel(): void } | undefined;
+  /** The status of the answer for figures, where it is another one than the client's. */
+  status: number | undefined;
   /** Set where traces are on, and the request goes to dispatch. */
   trace: RequestTrace | undefined;
 
@@ -58,7 +61,7 @@ export class Exchange {
   onOver(): void {
     this.passage?.cancel();
     if (this.trace !== undefined)
-      endHttp(this.trace, this.outgoing.statusCode, this.outgoing.writableFinished);
+      endHttp(this.trace, this.status ?? this.outgoing.statusCode, this.outgoing.writableFinished);
   }
 }
 
@@ -98,10 +101,15 @@ const BODY_REFUSED = 413;
 
 export function write(
   { metrics, isLeaving, endings }: AnswerOptions,
-  { outgoing, method, requestId, pattern, startedMs, cors }: Exchange,
-  { status, headers, body }: GatewayResponse,
+  exchange: Exchange,
+  response: GatewayResponse,
   cold: ColdTiming | undefined,
 ): void {
+  const { incoming, outgoing, method, requestId, pattern, startedMs, cors } = exchange;
+  const { status, headers, body } =
+    response.problem === undefined ? response : asCallError(incoming, response);
+  // In gRPC-Web an error has the status 200.
+  exchange.status = response.status;
   if (cors !== undefined) addCors(headers, cors);
   headers.push("X-Request-Id", requestId);
   if (cold !== undefined) headers.push("Server-Timing", serverTiming(cold));
@@ -111,7 +119,7 @@ export function write(
   if (method === "HEAD" || body === undefined) endings.end(outgoing, "");
   else if (body.byteLength > MAX_JOINED_BYTES) outgoing.end(body);
   else endings.end(outgoing, latin1Of(body));
-  metrics.answered(method, pattern, status, performance.now() - startedMs);
+  metrics.answered(method, pattern, response.status, performance.now() - startedMs);
 }
 
 /** Upper bound of a body that Node writes with its head in one piece. It joins texts only; larger ones cost more than a piece. */

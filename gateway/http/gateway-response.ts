@@ -16,6 +16,8 @@ export interface GatewayResponse {
   headers: string[];
   /** Undefined: the answer has no body. */
   body: Uint8Array | undefined;
+  /** The error of the catalogue that it is. */
+  problem?: Problem;
 }
 
 /** The answer that is an error of the catalogue. `extra` are further header fields, names and values alternating. */
@@ -64,5 +66,5 @@ function responseOf(problem: Problem, extra: readonly string[]): GatewayResponse
   const body = Buffer.from(JSON.stringify(problem));
   const headers = ["Content-Type", PROBLEM_CONTENT_TYPE, "Content-Length", String(body.length), ...extra];
   if (errorEntry(problem.code).retryable === true) headers.push("Retry-After", String(RETRY_AFTER_SECONDS));
-  return { status: problem.status, headers, body };
+  return { status: problem.status, headers, body, problem };
 }

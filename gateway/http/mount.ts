@@ -49,6 +49,7 @@ export class Mount {
       listen: async () => "",
       async drain({ graceMs }) {
         state.isDraining = true;
+        options.events.close();
         webSockets.drain();
         await Promise.race([options.dispatcher.idle(), aborted(AbortSignal.timeout(graceMs))]);
       },
@@ -60,7 +61,8 @@ export class Mount {
   takes(incoming: IncomingMessage): boolean {
     const target = parseTarget(incoming.url ?? "/");
     if (target === undefined) return true;
-    return this.#opened.routes().match(incoming.method ?? "GET", target.rawPath).kind !== "none";
+    const match = this.#opened.routes().match(incoming.method ?? "GET", target.rawPath);
+    return match.kind !== "none" || this.#opened.events.find(target.rawPath, match, incoming) !== undefined;
   }
 
   handle(incoming: IncomingMessage, outgoing: ServerResponse): void {

@@ -24,6 +24,7 @@ import type {
 import type { Nats } from "../../nats/index.ts";
 import type { RemainingBody } from "../../streams/index.ts";
 import type { AsyncDoor } from "../async/async-door.ts";
+import type { EventDoor } from "../events/event-door.ts";
 import type { InterfaceDoor } from "../interface/interface-door.ts";
 import type { RouteTable } from "../routes.ts";
 import type { GatewayTraces } from "../traces/gateway-traces.ts";
@@ -58,6 +59,7 @@ export interface ServeOptions extends AnswerOptions {
   webSockets: WebSockets;
   /** Calls that are answered before they run. */
   calls: AsyncDoor;
+  events: EventDoor;
   /** Answers what no route takes, and is the gateway's own. */
   own: InterfaceDoor;
   isTrusted: IsTrusted;

@@ -1,6 +1,8 @@
 /** Routes a request. Every request is answered once, with its `x-request-id`. */
 import { callIdOf, isAsync } from "../async/async-door.ts";
 import { acceptLater, answerResult } from "../async/async-passage.ts";
+import { EVENTS_PATTERN } from "../events/event-door.ts";
+import { answerEvents } from "../events/event-passage.ts";
 import { answerOwn } from "../interface/own-passage.ts";
 import type { RouteMatch } from "../routes.ts";
 import { describeUnmatched } from "../traces/http-trace.ts";
@@ -46,6 +48,11 @@ function route(options: ServeOptions, exchange: Exchange): void {
     answerResult(options, exchange, target, callId);
     return;
   }
+  const events = options.events.find(target.rawPath, match, incoming);
+  if (events !== undefined) {
+    answerEvents(options, exchange, target, events);
+    return;
+  }
   const own = match.kind === "none" ? options.own(exchange, target) : undefined;
   if (own !== undefined) {
     answerOwn(options, exchange, own);
@@ -80,6 +87,12 @@ function answerPreflight(
   method: string,
 ): boolean {
   const match = options.routes().match(method, rawPath);
+  const events = options.events.find(rawPath, match, exchange.incoming);
+  if (events?.cors !== undefined) {
+    exchange.pattern = EVENTS_PATTERN;
+    refuse(options, exchange, preflightResponse(events.cors, exchange.incoming, method));
+    return true;
+  }
   const cors = match.kind === "route" ? options.specOf(match.route.service)?.cors : undefined;
   if (match.kind !== "route" || cors === undefined) return false;
   exchange.pattern = match.route.pattern;

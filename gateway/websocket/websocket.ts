@@ -36,10 +36,23 @@ export interface WebSockets {
    * Answers with 101 and connects the client with its instance; `cancel` ends the exchange when the client is lost.
    */
   accept(upgrade: Upgrade, headers: readonly string[], body: ResponseBody, cancel: () => void): void;
+  /** Answers with 101, and hands the socket to a teller of the gateway's own. The client's messages are dropped. */
+  tell(upgrade: Upgrade, headers: readonly string[], take: (socket: ToldSocket) => void): void;
   /** Closes all sockets in order: their clients connect again, elsewhere. */
   drain(): void;
   /** Cuts the sockets that are still open. */
   close(): void;
+}
+
+/** A socket on which only the gateway speaks. */
+export interface ToldSocket {
+  /** `done` is called when the operating system has the message, or the client is gone. */
+  send(text: string, done: () => void): void;
+  /** Closes it in order: the client connects again, elsewhere. */
+  close(): void;
+  cut(): void;
+  /** Aborts when the client is gone. */
+  readonly gone: AbortSignal;
 }
 
 /** RFC 6455, section 7.4.1, and the registry of codes. */
@@ -115,6 +128,15 @@ export function createWebSockets(): WebSockets {
       // `ws` refused it with 400: the request was not a valid one for a WebSocket.
       if (!isAccepted) cancel();
     },
+    tell({ incoming, socket, release }, headers, take) {
+      const head = release();
+      answers.set(incoming, headers);
+      server.handleUpgrade(incoming, socket, head, (client) => {
+        alive.add(client);
+        client.on("pong", () => alive.add(client));
+        take(toldSocket(client));
+      });
+    },
     drain() {
       for (const client of server.clients) client.close(CloseCode.goingAway);
     },
@@ -122,6 +144,20 @@ export function createWebSockets(): WebSockets {
       clearInterval(pings);
       for (const client of server.clients) client.terminate();
     },
+  };
+}
+
+function toldSocket(client: WebSocket): ToldSocket {
+  const gone = new AbortController();
+  client.on("close", () => gone.abort());
+  client.on("error", () => undefined);
+  // Unread messages would keep pongs behind them.
+  client.on("message", () => undefined);
+  return {
+    send: (text, done) => client.send(text, () => done()),
+    close: () => client.close(CloseCode.goingAway),
+    cut: () => client.terminate(),
+    gone: gone.signal,
   };
 }
 

@@ -28,6 +28,7 @@ import {
 } from "../../contracts/index.ts";
 import { type Bodies, openBodies } from "../bodies.ts";
 import type { Nats } from "../connection.ts";
+import { addStream } from "../copies.ts";
 import type { Headers } from "../headers.ts";
 import { hasJetStreamCode, isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
 import { openKv, type TypedKv } from "../kv/kv.ts";
@@ -97,7 +98,7 @@ async function openStream(nats: Nats, manager: JetStreamManager): Promise<void> 
       await manager.streams.info(stream);
     } catch (error) {
       if (!isStreamMissing(error)) throw error;
-      await manager.streams.add({
+      await addStream(nats, manager, {
         name: stream,
         subjects: all,
         retention: RetentionPolicy.Workqueue,

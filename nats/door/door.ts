@@ -15,7 +15,7 @@ export interface DoorOptions
   extends DialOptions,
     Pick<
       GuestConnectionOptions,
-      "name" | "service" | "direct" | "rules" | "metadata" | "stats" | "onRefused"
+      "name" | "service" | "direct" | "rules" | "metadata" | "stats" | "trace" | "onRefused"
     > {
   /** A socket in a folder that no other program can enter: who connects there needs no password. Default: none. */
   socketPath?: string | undefined;

@@ -7,13 +7,15 @@
  * I3  Requests that gateways send to the instance alone reach the program's subscription of its service.
  * I4  Its answers to discovery carry narun's metadata besides its own.
  * I5  Words of a consumer of narun's package about itself go nowhere: its node says them.
- * I6  Bytes that one side does not take hold back the other side.
+ * I6  A request on the service's own subject carries no mark of a trigger: every client may send there.
+ * I7  Bytes that one side does not take hold back the other side.
  */
 import type { Socket } from "node:net";
 import { matchesSubject } from "../../contracts/index.ts";
 import { type Command, CommandFault, CommandReader, writeCommand } from "./command-reader.ts";
 import type { Dialled } from "./dial.ts";
 import { discoveryAnswer, type Registration, registrationOf } from "./discovery-answer.ts";
+import { guestMessageOf, payloadOf, type TraceGuest } from "./guest-message.ts";
 import type { GuestRequests } from "./guest-requests.ts";
 import type { GuestRules } from "./guest-rules.ts";
 
@@ -29,6 +31,8 @@ export interface GuestConnectionOptions {
   /** Goes into its answers to discovery. */
   metadata: Readonly<Record<string, string>>;
   stats(): unknown;
+  /** Looks at requests for traces. Default: nothing does. */
+  trace?: TraceGuest | undefined;
   /** Whether the program may use this connection. */
   admits(user: unknown, password: unknown): boolean;
   onRegistered(registration: Registration): void;
@@ -254,7 +258,7 @@ export class GuestConnection {
     const body = verb === "HPUB" ? payload.subarray(Number(words.at(-2))) : payload;
     if (subject === OWN_REPLY) void this.#onAnswer(body);
     else if (this.#questions.delete(subject)) this.#answerQuestion(subject, body);
-    else if (requests.answer(subject)) {
+    else if (requests.answer(subject, () => guestMessageOf(payload, payload.byteLength - body.byteLength))) {
       this.#open.delete(subject);
       this.#toServer(line, payload);
     } else if (this.#isConsumer && isAboutItself(subject)) return;
@@ -290,13 +294,23 @@ export class GuestConnection {
     const [own] = this.#serviceSids;
     const isDirect = sid === DIRECT_SID;
     if (isDirect || this.#serviceSids.has(sid)) {
-      this.#options.requests.take(reply);
+      const { trace, requests } = this.#options;
+      const isTraceable = reply !== undefined && verb === "HMSG";
+      const traced = isTraceable ? trace?.(guestMessageOf(payload, Number(words.at(-2)))) : undefined;
+      requests.take(reply, traced);
       if (reply !== undefined) this.#open.add(reply);
+      if (traced !== undefined) {
+        const { payload: changed, sizes } = payloadOf(traced);
+        const target = [this.#options.service, isDirect ? (own ?? sid) : sid, reply, ...sizes];
+        this.#toProgram(`HMSG ${target.join(" ")}`, changed);
+        return;
+      }
     } else if (reply !== undefined && subject.startsWith("$SRV.")) {
       this.#questions.add(reply);
       const [oldest = ""] = this.#questions;
       if (this.#questions.size > MAX_QUESTIONS) this.#questions.delete(oldest);
     }
+    if (verb === "HMSG" && this.#serviceSids.has(sid)) unmark(payload, Number(words.at(-2)));
     const rest = words.slice(2).join(" ");
     this.#toProgram(isDirect ? `${verb} ${this.#options.service} ${own ?? sid} ${rest}` : line, payload);
   }
@@ -325,6 +339,13 @@ export class GuestConnection {
 }
 
 const NOTHING = Buffer.alloc(0);
+
+/** Puts a field of the same length in the place of the mark of a trigger (I6). `size`: the length of the header. */
+function unmark(payload: Buffer, size: number): void {
+  const header = payload.toString("latin1", 0, size);
+  for (const { index } of header.matchAll(/^narun-trigger(?=\s*:)/gim))
+    payload.write("Narun-Ignored", index, "latin1");
+}
 
 /** The name of the connection of a consumer of narun's package. */
 export const consumerName = (service: string) => `narun consumer ${service}`;

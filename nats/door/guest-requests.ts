@@ -1,3 +1,5 @@
+import type { GuestMessage, TracedGuest } from "./guest-message.ts";
+
 /**
  * The requests that a program has taken and not answered.
  *
@@ -9,7 +11,7 @@ export class GuestRequests {
   /** How many requests came. */
   total = 0;
   readonly #timeoutMs: number;
-  readonly #open = new Map<string, number>();
+  readonly #open = new Map<string, { sinceMs: number; traced: TracedGuest | undefined }>();
   readonly #remembered = new Set<string>();
   readonly #waiters = new Set<() => void>();
   #idleSince = Date.now();
@@ -32,12 +34,12 @@ export class GuestRequests {
     return this.#open.has(reply);
   }
 
-  take(reply: string | undefined): void {
+  take(reply: string | undefined, traced?: TracedGuest): void {
     this.total += 1;
     this.#idleSince = Date.now();
     if (reply === undefined) return;
     this.#expire();
-    this.#open.set(reply, Date.now());
+    this.#open.set(reply, { sinceMs: Date.now(), traced });
     this.#remembered.add(reply);
     if (this.#remembered.size <= MAX_REMEMBERED) return;
     for (const oldest of this.#remembered) {
@@ -47,15 +49,21 @@ export class GuestRequests {
   }
 
   /** Whether a subject is that of a request's reply: the program may publish there. */
-  answer(subject: string): boolean {
+  answer(subject: string, message: () => GuestMessage): boolean {
     if (!this.#remembered.has(subject)) return false;
-    this.drop(subject);
+    this.#end(subject, message);
     return true;
   }
 
   /** The request has no answer any more. */
   drop(reply: string): void {
+    this.#end(reply, () => "lost");
+  }
+
+  #end(reply: string, how: () => GuestMessage | "lost" | "late"): void {
+    const { traced } = this.#open.get(reply) ?? {};
     if (!this.#open.delete(reply)) return;
+    traced?.over(how());
     this.#idleSince = Date.now();
     if (this.#open.size > 0) return;
     for (const resolve of this.#waiters) resolve();
@@ -76,9 +84,9 @@ export class GuestRequests {
   /** The map keeps the order of arrival. */
   #expire(): void {
     const now = Date.now();
-    for (const [reply, sinceMs] of this.#open) {
+    for (const [reply, { sinceMs }] of this.#open) {
       if (now - sinceMs < this.#timeoutMs) return;
-      this.drop(reply);
+      this.#end(reply, () => "late");
     }
   }
 }

@@ -16,6 +16,7 @@ import {
   jetstreamManager,
 } from "@nats-io/jetstream";
 import type { Nats } from "../connection.ts";
+import { addStream } from "../copies.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
 
@@ -56,7 +57,6 @@ export interface DueQueueOptions {
   stream: string;
   /** The beginning of all subjects, without its last dot. */
   prefix: string;
-  replicas?: number;
 }
 
 /** How long a worker may be silent about its work. */
@@ -65,30 +65,31 @@ export const UNTOLD_MS = 10_000;
 const WORKERS = "workers";
 const NANOS_PER_MS = 1_000_000;
 const WAIT_MS = 20_000;
+/** In a cluster the consumer's server may die while the connection lives: two missed beats say so. */
+const CLUSTER_BEAT_MS = 1_000;
 const RETRY_MS = 500;
 /** Upper bound of the pieces that a worker gets at once, so that many workers share them. */
 const MAX_BATCH = 16;
 
 /** Opens a queue, creating its stream where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
 export async function openDueQueue(nats: Nats, options: DueQueueOptions): Promise<DueQueue> {
-  const { stream, prefix, replicas = 1 } = options;
+  const { stream, prefix } = options;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   const subjects = [nats.world.toWire(`${prefix}.>`)];
   await needsJetStream(nats, () =>
     openOwnStream(manager, { stream, subjects }, async () => {
       await manager.streams.info(stream).catch(() =>
-        manager.streams.add({
+        addStream(nats, manager, {
           name: stream,
           subjects,
           max_msgs_per_subject: 1,
           allow_msg_schedules: true,
           allow_msg_ttl: true,
-          num_replicas: replicas,
         }),
       );
     }),
   );
-  return new StreamQueue(nats, manager, { stream, prefix, replicas });
+  return new StreamQueue(nats, manager, { stream, prefix });
 }
 
 class StreamQueue implements DueQueue {
@@ -145,7 +146,8 @@ class StreamQueue implements DueQueue {
     handle: TakeOptions["handle"],
     signal: AbortSignal,
   ): Promise<void> {
-    const messages = await consumer.fetch({ max_messages: count, expires: WAIT_MS });
+    const beat = this.#nats.cluster.isCluster ? { idle_heartbeat: CLUSTER_BEAT_MS } : {};
+    const messages = await consumer.fetch({ max_messages: count, expires: WAIT_MS, ...beat });
     const stop = () => messages.stop();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();

@@ -4,7 +4,7 @@
  * I1  A message is acknowledged by its taker, whose time is extended meanwhile. A taker that died lets it be delivered again.
  * I2  At most `most` messages are in hand, or asked for.
  * I3  A server, or a leader, that is gone ends a request for messages without notice: a request that nothing was heard of when it
- *     should have ended counts as gone.
+ *     should have ended, or of which three beats are missing, counts as gone. A cluster, whose servers die alone, sends beats.
  */
 import { randomUUID } from "node:crypto";
 import { headerValue, stores } from "../../contracts/index.ts";
@@ -36,6 +36,8 @@ export interface DueMessagesOptions {
 /** How long a request for messages stands at the server. */
 const EXPIRES_MS = 30_000;
 const SLACK_MS = 5_000;
+const BEAT_MS = 1_000;
+const SILENCE_MS = 3 * BEAT_MS;
 /** How long the next request waits after an early end. */
 const PAUSE_MS = 250;
 const NANOS_PER_MS = 1_000_000;
@@ -100,15 +102,23 @@ export class DueMessages {
     if (room < most / 2) return;
     this.#asked += room;
     this.#requests += 1;
-    const request = { batch: room, expires: EXPIRES_MS * NANOS_PER_MS };
+    const beat = nats.cluster.isCluster ? { idle_heartbeat: BEAT_MS * NANOS_PER_MS } : {};
+    const request = { batch: room, expires: EXPIRES_MS * NANOS_PER_MS, ...beat };
     nats.connection.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`, JSON.stringify(request), {
       reply: `${this.#inbox}.${this.#requests}`,
     });
+    this.#listenOn();
+  }
+
+  #listenOn(): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#askAnew(), EXPIRES_MS + SLACK_MS);
+    if (this.#isStopped) return;
+    const silenceMs = this.#options.nats.cluster.isCluster ? SILENCE_MS : EXPIRES_MS + SLACK_MS;
+    this.#silence = setTimeout(() => this.#askAnew(), silenceMs);
   }
 
   #hear(message: Message): void {
+    this.#listenOn();
     if (message.status !== 0 || message.reply === undefined) this.#hearStatus(message);
     else this.#hearDue(message, message.reply);
   }

@@ -7,6 +7,7 @@ import {
 } from "@nats-io/jetstream";
 import { stores, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { addStream } from "../copies.ts";
 import { hasJetStreamCode, isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
@@ -24,19 +25,17 @@ export async function ensureJournals(nats: Nats): Promise<void> {
   await needsJetStream(nats, () =>
     openOwnStream(manager, { stream, subjects: [all], flags: ["allow_direct"] }, async () => {
       if (await isThere(manager, stream)) return;
-      const replicas = await replicasOf(manager);
       // The client library's type does not know schedules.
       const config = {
         name: stream,
         subjects: [all],
-        num_replicas: replicas,
         allow_direct: true,
         allow_atomic: true,
         allow_msg_schedules: true,
         allow_msg_ttl: true,
         allow_rollup_hdrs: true,
       };
-      await manager.streams.add(config as Partial<StreamConfig> & { name: string });
+      await addStream(nats, manager, config as Partial<StreamConfig> & { name: string });
     }),
   );
   await needsJetStream(nats, () =>
@@ -65,10 +64,4 @@ async function isThere(manager: JetStreamManager, stream: string): Promise<boole
     if (isStreamMissing(error)) return false;
     throw error;
   }
-}
-
-/** As many copies as the bucket of the specs has: an operator who made that one safe wants the same of journals. */
-async function replicasOf(manager: JetStreamManager): Promise<number> {
-  const info = await manager.streams.info(`KV_${stores.configs.bucket}`).catch(() => undefined);
-  return info?.config.num_replicas ?? 1;
 }

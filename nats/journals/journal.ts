@@ -83,6 +83,12 @@ export class Journals {
     return seq !== undefined;
   }
 
+  /** Sends an input that the stream takes once for a message's id, within its window of duplicates. */
+  async sendOnce({ workflow, id }: WorkflowName, input: WorkflowInput, messageId: string): Promise<void> {
+    const headers = withField("Nats-Msg-Id", messageId);
+    await this.#request(subjects.workflowInputs(workflow, id), JSON.stringify(input), headers);
+  }
+
   /** The last record of a workflow; `null`: it has begun, and has none; undefined: there is no such workflow. */
   async last({ workflow, id }: WorkflowName): Promise<JournaledRecord | null | undefined> {
     const last = await this.lastOf(subjects.workflowLog(workflow, id));

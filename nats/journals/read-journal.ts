@@ -1,7 +1,9 @@
 import { jetstreamManager } from "@nats-io/jetstream";
+import { TimeoutError } from "@nats-io/transport-node";
 import { stores, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
-import { readStored } from "../stored-messages.ts";
+import { type ReadStoredOptions, readStored } from "../stored-messages.ts";
+import { openReader } from "../stream-reader.ts";
 
 /** A message of a journal. */
 export interface JournalEntry {
@@ -21,12 +23,28 @@ export async function* readEntries(
 ): AsyncGenerator<JournalEntry, void> {
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   const filter = nats.world.toWire(subjects.workflowAll(workflow, id));
-  for await (const { subject, seq, time, data } of readStored({
-    ...{ nats, manager, filter, from },
-    stream: stores.workflows.stream,
-  })) {
+  const options = { nats, manager, filter, from, stream: stores.workflows.stream };
+  for await (const { subject, seq, time, data } of nats.isConfined
+    ? readByConsumer(options)
+    : readStored(options)) {
     const kind = subject.slice(subject.lastIndexOf(".") + 1);
     if (kind === "in" || kind === "log")
       yield { kind, seq, at: time.getTime(), text: Buffer.from(data).toString() };
+  }
+}
+
+const WAIT_MS = 5_000;
+
+/** The filter stands in the subject of the request that makes the consumer, where the server sees it. */
+async function* readByConsumer({ nats, manager, stream, filter, from = 1 }: ReadStoredOptions) {
+  await using reader = await openReader({ nats, manager, stream, filters: [filter], from });
+  for (let pending = reader.pending; pending > 0; ) {
+    const before = pending;
+    for await (const { subject, seq, time, data, info } of reader.batch({ waitMs: WAIT_MS })) {
+      pending = info.pending;
+      yield { subject, seq, time, data };
+      if (pending === 0) break;
+    }
+    if (pending === before) throw new TimeoutError();
   }
 }

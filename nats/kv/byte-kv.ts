@@ -9,6 +9,7 @@ import { JetStreamApiError, jetstream, jetstreamManager, type StoredMsg } from "
 import { Kvm } from "@nats-io/kv";
 import { type MsgHdrs, RequestError } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
+import { MADE_BY_NARUN, withCopies } from "../copies.ts";
 import { hasJetStreamCode, isConflict, isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { storeProblem } from "../store-problem.ts";
@@ -54,6 +55,8 @@ export interface ByteKv {
     value: Uint8Array,
     options?: KvWriteOptions & { ttlSeconds?: number | undefined },
   ): Promise<KvWrite>;
+  /** Makes the bucket where it is missing. */
+  make(): Promise<void>;
   /** No error where it is not there. */
   delete(key: string, options?: KvWriteOptions): Promise<KvWrite>;
   /** Keys in the order in which they were last written, beginning behind `after`. */
@@ -90,13 +93,18 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
     const client = jetstream(nats.connection);
     const stream = `KV_${bucket}`;
     const manager = await jetstreamManager(nats.connection);
-    await new Kvm(client)
-      .create(bucket, { history: 1, markerTTL: MARKER_SECONDS * 1_000 })
-      .catch((error: unknown) => {
+    // A user who may not make buckets uses those that are there.
+    const info = await manager.streams.info(stream).catch(async (missing: unknown) => {
+      if (!isStreamMissing(missing)) throw missing;
+      const options = { history: 1, markerTTL: MARKER_SECONDS * 1_000, metadata: MADE_BY_NARUN };
+      await withCopies(nats.copies, (replicas) =>
+        new Kvm(client).create(bucket, { ...options, replicas }),
+      ).catch((error: unknown) => {
         // Another process makes it at this moment with another configuration.
         if (!(error instanceof JetStreamApiError)) throw error;
       });
-    const info = await manager.streams.info(stream);
+      return manager.streams.info(stream);
+    });
     const opened = { client, manager, stream, prefix: `$KV.${bucket}.`, info };
     direct = info.config.allow_direct === true ? opened : undefined;
     return opened;
@@ -148,6 +156,7 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
         if (ttlSeconds < leastSeconds) return { ok: false, why: "ttl-too-short", leastSeconds };
         return write(bucket, { key, value, headers: headersOfTtl(config, ttlSeconds), ifRevision });
       }),
+    make: async () => void (await using(async (bucket) => bucket)),
     delete: (key, { ifRevision } = {}) =>
       using((bucket) => {
         const headers = headersOfDelete(bucket.info.config);

@@ -9,11 +9,17 @@
  *     marker is gone, or the bucket was made anew. That is why it does not resume after the last revision that was
  *     seen.
  * I3  The first reading may fail, and then the caller gets the error. Later ones are tried again.
+ * I4  The consumer proves by a beat that it is there: its server may die while the connection, to another one, lives.
+ *     Until there is another consumer, changes are read from the bucket's copies.
+ * I5  No key goes back: a copy that is behind shows older entries, or lacks some. The leader alone knows which keys are
+ *     gone, and whether the bucket was made anew.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { JetStreamManager, JsMsg } from "@nats-io/jetstream";
+import type { JetStreamManager } from "@nats-io/jetstream";
+import type { MsgHdrs } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
-import { openReader } from "../stream-reader.ts";
+import { untilOpen } from "../meanwhile.ts";
+import { followBeatMs, openReader, type StreamReader } from "../stream-reader.ts";
 import { isMarker } from "./byte-kv-bucket.ts";
 import type { KvChange, KvRaw, KvRead } from "./kv-read.ts";
 
@@ -30,26 +36,19 @@ export interface KvWatchOptions<T> {
 
 const RETRY_MS = 250;
 const BATCH_WAIT_MS = 30_000;
-/** A watch waits for most of its life. Two missed beats, 4 s, say that its consumer is gone. */
-const FOLLOW_BEAT_MS = 2_000;
 
 /** Resolves once the present entries were handed over, or `signal` ended the watch. Rejects as I3 says. */
 export async function watchKv<T>(options: KvWatchOptions<T>): Promise<void> {
   const { nats, signal } = options;
-  const seen: Seen = new Map();
+  const watch = new Watch(options);
   const initial = Promise.withResolvers<void>();
-  let isInitial = true;
-  const present = () => {
-    isInitial = false;
-    initial.resolve();
-  };
 
   const run = async () => {
     while (!signal.aborted && nats.state !== "closed") {
       try {
-        await watchOnce(options, seen, present);
+        await watch.once(initial.resolve);
       } catch (error) {
-        if (isInitial) throw error;
+        if (watch.isInitial) throw error;
         await sleep(RETRY_MS, undefined, { signal }).catch(ignoreAbort);
       }
     }
@@ -59,66 +58,107 @@ export async function watchKv<T>(options: KvWatchOptions<T>): Promise<void> {
   return initial.promise;
 }
 
-/**
- * The revision of each key that was passed on last. The time tells apart equal revisions of a bucket that was made
- * anew.
- */
-type Seen = Map<string, { revision: number; createdAt: bigint }>;
+/** A message of the bucket, however it was read. */
+interface Entry {
+  key: string;
+  revision: number;
+  headers: MsgHdrs | undefined;
+  time: Date;
+  data: Uint8Array;
+}
 
-/** Reads the bucket and follows it until its reader is lost, or `signal` ends it. */
-async function watchOnce<T>(
-  { nats, manager, stream, prefix, read, onChange, signal }: KvWatchOptions<T>,
-  seen: Seen,
-  onPresent: () => void,
-): Promise<void> {
-  await using reader = await openReader({
-    nats,
-    manager,
-    stream,
-    filters: [`${prefix}>`],
-    from: "last-of-each",
-    signal,
-  });
-  // Present entries that were not passed over yet; undefined once all of them were.
-  let missing: Set<string> | undefined = new Set(seen.keys());
-  const finishPresent = () => {
-    for (const key of missing ?? []) {
-      seen.delete(key);
-      onChange({ kind: "delete", key });
-    }
-    missing = undefined;
-    onPresent();
-  };
-  if (reader.pending === 0) finishPresent();
-  while (!signal.aborted && !reader.isLost) {
-    const beat = missing === undefined ? { beatMs: FOLLOW_BEAT_MS } : {};
-    for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS, ...beat })) {
-      if (signal.aborted || reader.isLost) break;
-      const key = message.subject.slice(prefix.length);
-      missing?.delete(key);
-      const change = noteChange(seen, key, message);
-      if (change === "put") onChange({ kind: "put", read: read(toRaw(key, message)) });
-      if (change === "delete") onChange({ kind: "delete", key });
-      if (missing !== undefined && message.info.pending === 0) finishPresent();
+class Watch<T> {
+  isInitial = true;
+  readonly #options: KvWatchOptions<T>;
+  /** Also of deleted keys, whose older entries a copy may still have. */
+  readonly #seen = new Map<string, { revision: number; isDeleted: boolean }>();
+  /** The highest revision that was seen. */
+  #highest = 0;
+  /** When the bucket was made. */
+  #made: string | undefined;
+
+  constructor(options: KvWatchOptions<T>) {
+    this.#options = options;
+  }
+
+  /** Reads the bucket and follows it until its reader is lost, or the signal ends it. */
+  async once(onPresent: () => void): Promise<void> {
+    const { nats, prefix, signal } = this.#options;
+    await using reader = await this.#open();
+    // Present entries that were not passed over yet; undefined once all of them were.
+    let missing: Set<string> | undefined = new Set(this.#seen.keys());
+    const finishPresent = async () => {
+      await this.#dropGone(missing ?? []);
+      missing = undefined;
+      this.isInitial = false;
+      onPresent();
+    };
+    if (reader.pending === 0) await finishPresent();
+    while (!signal.aborted && !reader.isLost) {
+      const beat = missing === undefined ? { beatMs: followBeatMs(nats) } : {};
+      for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS, ...beat })) {
+        if (signal.aborted || reader.isLost) break;
+        const { subject, seq: revision, headers, time, data } = message;
+        const key = subject.slice(prefix.length);
+        missing?.delete(key);
+        this.#take({ key, revision, headers, time, data });
+        if (missing !== undefined && message.info.pending === 0) await finishPresent();
+      }
     }
   }
-}
 
-function toRaw(key: string, { seq, time, data }: JsMsg): KvRaw {
-  return { key, revision: seq, createdAt: time, data };
-}
+  async #open(): Promise<StreamReader> {
+    const { nats, manager, stream, prefix, signal } = this.#options;
+    const filters = [`${prefix}>`];
+    const opening = this.#noteMade().then(() =>
+      openReader({ nats, manager, stream, filters, from: "last-of-each", signal }),
+    );
+    if (this.isInitial) return opening;
+    const source = { nats, manager, stream, filters, next: () => this.#highest + 1 };
+    const found = untilOpen(opening, source);
+    for (;;) {
+      const { done, value } = await found.next();
+      if (done === true) return value;
+      if (signal.aborted) continue;
+      const { subject, seq: revision, headers, time, data } = value;
+      this.#take({ key: subject.slice(prefix.length), revision, headers, time, data });
+    }
+  }
 
-/**
- * The change that a message makes; undefined where it was passed on before, or deletes a key that was never passed
- * on.
- */
-function noteChange(seen: Seen, key: string, message: JsMsg): "put" | "delete" | undefined {
-  const known = seen.get(key);
-  if (isMarker(message.headers)) return seen.delete(key) ? "delete" : undefined;
-  const createdAt = message.timestampNanos;
-  if (known?.revision === message.seq && known.createdAt === createdAt) return undefined;
-  seen.set(key, { revision: message.seq, createdAt });
-  return "put";
+  /** In a bucket that was made anew every entry is newer than those that were seen. */
+  async #noteMade(): Promise<void> {
+    const { manager, stream } = this.#options;
+    const { created } = await manager.streams.info(stream);
+    if (this.#made !== undefined && this.#made !== created) {
+      this.#highest = 0;
+      for (const seen of this.#seen.values()) seen.revision = 0;
+    }
+    this.#made = created;
+  }
+
+  /** Passes an entry on, unless it is known, or older than the known one (I1, I5). */
+  #take({ key, revision, headers, time, data }: Entry): void {
+    const known = this.#seen.get(key);
+    this.#highest = Math.max(this.#highest, revision);
+    if (known !== undefined && known.revision >= revision) return;
+    const isDeleted = isMarker(headers);
+    this.#seen.set(key, { revision, isDeleted });
+    const { onChange, read } = this.#options;
+    if (!isDeleted) onChange({ kind: "put", read: read({ key, revision, createdAt: time, data }) });
+    else if (known?.isDeleted === false) onChange({ kind: "delete", key });
+  }
+
+  /** Passes keys on as deleted, if the leader does not have them either (I2, I5). */
+  async #dropGone(missing: Iterable<string>): Promise<void> {
+    const { manager, stream, prefix, onChange } = this.#options;
+    for (const key of missing) {
+      const isPresent = this.#seen.get(key)?.isDeleted === false;
+      const found = await manager.streams.getMessage(stream, { last_by_subj: prefix + key });
+      if (found !== null) continue;
+      this.#seen.delete(key);
+      if (isPresent) onChange({ kind: "delete", key });
+    }
+  }
 }
 
 /** An aborted sleep is an end that was asked for. */

@@ -2,6 +2,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { messageOf, NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { withCopies } from "../copies.ts";
 import { isConflict } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
@@ -32,7 +33,6 @@ export interface KvBucketOptions {
   history?: number;
   /** How long entries stay after they were written. */
   ttlMs?: number;
-  replicas?: number;
 }
 
 /** A KV bucket whose values are parsed when they are read. Error of its methods: NATS_JETSTREAM_UNAVAILABLE. */
@@ -68,11 +68,13 @@ export async function openKv<T>(
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   const kv = await needsJetStream(nats, () =>
     openOwnStream(manager, { stream, subjects: [`${prefix}>`] }, () =>
-      new Kvm(jetstream(nats.connection)).create(options.bucket, {
-        history: options.history ?? 1,
-        ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
-        ...(options.replicas === undefined ? {} : { replicas: options.replicas }),
-      }),
+      withCopies(nats.copies, (replicas) =>
+        new Kvm(jetstream(nats.connection)).create(options.bucket, {
+          history: options.history ?? 1,
+          replicas,
+          ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
+        }),
+      ),
     ),
   );
   const bucket = { nats, manager, stream, prefix };

@@ -25,6 +25,7 @@ import {
 } from "../../contracts/index.ts";
 import { type Bodies, openBodies } from "../bodies.ts";
 import type { Nats } from "../connection.ts";
+import { addStream } from "../copies.ts";
 import type { Headers } from "../headers.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
@@ -72,7 +73,7 @@ export async function openDeadLetters(nats: Nats): Promise<DeadLetters> {
         await manager.streams.info(stream);
       } catch (error) {
         if (!isStreamMissing(error)) throw error;
-        await manager.streams.add({
+        await addStream(nats, manager, {
           name: stream,
           subjects: [all],
           max_age: maxAgeMs * NANOS_PER_MS,

@@ -10,6 +10,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { MADE_BY_NARUN, withCopies } from "../copies.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
 import { MAX_LISTS, type StoreBounds } from "../kv/byte-kv.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
@@ -39,6 +40,8 @@ export interface ByteObjects {
   ): Promise<AsyncGenerator<Chunk, void> | undefined>;
   /** A write that breaks off, by its body or by `signal`, leaves nothing. */
   put(name: string, body: AsyncIterable<Uint8Array>, options?: PutObjectOptions): Promise<ObjectFacts>;
+  /** Makes the store where it is missing. */
+  make(): Promise<void>;
   /** No error where it is not there. */
   delete(name: string): Promise<void>;
   /** Objects in the order in which they were last written, beginning behind `after`. */
@@ -57,10 +60,13 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
 
   const open = async (): Promise<OpenStore> => {
     const client = jetstream(nats.connection);
-    const [manager] = await Promise.all([
-      jetstreamManager(nats.connection),
-      new Objm(client).create(bucket, {}),
-    ]);
+    const manager = await jetstreamManager(nats.connection);
+    // A user who may not make stores uses those that are there.
+    await manager.streams.info(`OBJ_${bucket}`).catch(async (error: unknown) => {
+      if (!isStreamMissing(error)) throw error;
+      const metadata = MADE_BY_NARUN;
+      await withCopies(nats.copies, (replicas) => new Objm(client).create(bucket, { replicas, metadata }));
+    });
     return { client, manager, bucket, maxPayload: nats.maxPayload, room };
   };
   const opened = () => {
@@ -104,6 +110,7 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
       });
       return factsOf(await writeObject(store, name, body, options));
     },
+    make: async () => void (await using(async (store) => store)),
     delete: (name) => using((store) => deleteObject(store, name)),
     list: (options) => lists.run(() => using((store) => listByteObjects(nats, store, factsOf, options))),
   };

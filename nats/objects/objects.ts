@@ -3,6 +3,7 @@ import { Objm } from "@nats-io/obj";
 import { NarunError, objectName } from "../../contracts/index.ts";
 import { sha256Hex } from "../../machine/index.ts";
 import type { Nats } from "../connection.ts";
+import { withCopies } from "../copies.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream, type StreamNeeds } from "../own-stream.ts";
 
@@ -21,12 +22,14 @@ export interface ContentStore {
 }
 
 /** Opens an object store, creating it where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
-export async function openContentStore(nats: Nats, name: string, replicas = 1): Promise<ContentStore> {
+export async function openContentStore(nats: Nats, name: string): Promise<ContentStore> {
   const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
   const subjects = [`$O.${name}.C.>`, `$O.${name}.M.>`];
   const needs: StreamNeeds = { stream: `OBJ_${name}`, subjects, flags: ["allow_rollup_hdrs"] };
   const store = await needsJetStream(nats, () =>
-    openOwnStream(manager, needs, () => new Objm(jetstream(nats.connection)).create(name, { replicas })),
+    openOwnStream(manager, needs, () =>
+      withCopies(nats.copies, (replicas) => new Objm(jetstream(nats.connection)).create(name, { replicas })),
+    ),
   );
   const wireDigest = (sha256: string) => `SHA-256=${Buffer.from(sha256, "hex").toString("base64url")}`;
   const has = async (sha256: string) => {

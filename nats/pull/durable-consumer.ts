@@ -27,8 +27,8 @@ export interface DurableConsumer {
   ackWaitMs: number;
   /** Upper bound of the messages that are delivered and not settled, of all readers together. */
   maxPending: number;
-  /** The first message of a new consumer: the stream's first, or the next that comes. */
-  from: "first" | "new";
+  /** The first message of a new consumer: the stream's first, the next that comes, the last of each subject, or by time. */
+  from: "first" | "new" | "last-of-each" | Date;
   /** How long the server keeps it without a reader. Default: for ever. */
   inactiveMs?: number;
 }
@@ -137,8 +137,16 @@ function configOf(nats: Nats, wanted: DurableConsumer) {
 }
 
 function startOf({ from }: DurableConsumer): Partial<ConsumerConfig> {
-  return { deliver_policy: from === "new" ? DeliverPolicy.New : DeliverPolicy.All };
+  if (from instanceof Date)
+    return { deliver_policy: DeliverPolicy.StartTime, opt_start_time: from.toISOString() };
+  return { deliver_policy: POLICIES[from] };
 }
+
+const POLICIES = {
+  first: DeliverPolicy.All,
+  new: DeliverPolicy.New,
+  "last-of-each": DeliverPolicy.LastPerSubject,
+} as const;
 
 async function findConsumer(
   manager: JetStreamManager,

@@ -3,11 +3,11 @@
  * minute after the death of a stream's leader, and its `fetch()` drops messages that come after it was stopped.
  *
  * I1  One request is open at a time. It asks for the messages that the owner wants and did not get yet.
- * I2  A request waits at the server, which shows every `BEAT_MS` that the consumer is there. Where two beats are missing, or
+ * I2  A request waits at the server, which shows by beats that the consumer is there: in a cluster more often, as its server
+ *     may die while the connection lives. Where two beats are missing, or
  *     the server ends the request for a reason other than its time, the owner hears of it, and asks again.
  * I3  After `close` no message reaches the owner; messages that were on their way are given back.
  */
-import { createInbox } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
 import type { Message } from "../message.ts";
 import type { Subscription } from "../subscriptions.ts";
@@ -25,6 +25,7 @@ export interface PullOptions {
 /** How long a request waits at the server. */
 const EXPIRES_MS = 30_000;
 const BEAT_MS = 5_000;
+const CLUSTER_BEAT_MS = 1_000;
 const NANOS_PER_MS = 1_000_000;
 
 /** Statuses of the server (ADR-37, ADR-15). */
@@ -44,6 +45,7 @@ export class Pull {
   readonly #inbox: string;
   readonly #subscription: Subscription;
   readonly #watch: NodeJS.Timeout;
+  readonly #beatMs: number;
   readonly #stopWatchingState: () => void;
   #number = 0;
   /** Messages that are wanted beyond the open request's. */
@@ -55,9 +57,10 @@ export class Pull {
   constructor(options: PullOptions) {
     const { nats } = options;
     this.#options = options;
-    this.#inbox = createInbox();
+    this.#inbox = nats.createInbox();
+    this.#beatMs = nats.cluster.isCluster ? CLUSTER_BEAT_MS : BEAT_MS;
     this.#subscription = nats.subscribe(`${this.#inbox}.*`, (message) => this.#take(message));
-    this.#watch = setInterval(() => this.#listen(), BEAT_MS).unref();
+    this.#watch = setInterval(() => this.#listen(), this.#beatMs).unref();
     this.#stopWatchingState = nats.onState((state) => {
       if (state === "connected") this.#onTrouble();
     });
@@ -94,7 +97,7 @@ export class Pull {
     const request = {
       batch,
       expires: EXPIRES_MS * NANOS_PER_MS,
-      idle_heartbeat: BEAT_MS * NANOS_PER_MS,
+      idle_heartbeat: this.#beatMs * NANOS_PER_MS,
     };
     const subject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`;
     try {
@@ -135,7 +138,7 @@ export class Pull {
 
   #listen(): void {
     const open = this.#open;
-    if (open !== undefined && performance.now() - open.heardMs > 2 * BEAT_MS) this.#onTrouble();
+    if (open !== undefined && performance.now() - open.heardMs > 2 * this.#beatMs) this.#onTrouble();
   }
 
   #end(left: number): void {

@@ -8,6 +8,7 @@
 import { type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { headers as createHeaders, type MsgHdrs } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
+import { addStream } from "../copies.ts";
 import { isConflict } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
@@ -49,23 +50,21 @@ export interface RecordsOptions {
   prefix: string;
   /** How many messages of a subject are kept. Default 1. */
   kept?: number;
-  replicas?: number;
 }
 
 /** Opens a stream of records, creating it where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
 export async function openRecords(nats: Nats, options: RecordsOptions): Promise<Records> {
-  const { stream, prefix, kept = 1, replicas = 1 } = options;
+  const { stream, prefix, kept = 1 } = options;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   const subjects = [nats.world.toWire(`${prefix}.>`)];
   await needsJetStream(nats, () =>
     openOwnStream(manager, { stream, subjects, flags: ["allow_direct"] }, async () => {
       await manager.streams.info(stream).catch(() =>
-        manager.streams.add({
+        addStream(nats, manager, {
           name: stream,
           subjects,
           max_msgs_per_subject: kept,
           allow_direct: true,
-          num_replicas: replicas,
         }),
       );
     }),

@@ -1,6 +1,7 @@
 import { DiscardPolicy, type JetStreamManager, RetentionPolicy, type StreamConfig } from "@nats-io/jetstream";
 import { stores, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { addStream } from "../copies.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
@@ -11,13 +12,12 @@ const NANOS_PER_MS = 1_000_000;
 export async function ensureScheduleStreams(nats: Nats, manager: JetStreamManager): Promise<void> {
   const { schedules, scheduleRuns } = stores;
   await needsJetStream(nats, async () => {
-    const replicas = await replicasOf(manager);
     await ensure(
+      nats,
       manager,
       {
         name: schedules.stream,
         subjects: [nats.world.toWire(subjects.schedulesAll)],
-        num_replicas: replicas,
         // A settled message of a run goes. States and alarms have no consumer, and stay.
         retention: RetentionPolicy.Workqueue,
         max_msgs_per_subject: 1,
@@ -29,11 +29,11 @@ export async function ensureScheduleStreams(nats: Nats, manager: JetStreamManage
       "workqueue",
     );
     await ensure(
+      nats,
       manager,
       {
         name: scheduleRuns.stream,
         subjects: [nats.world.toWire(subjects.scheduleRecordsAll)],
-        num_replicas: replicas,
         max_msgs_per_subject: scheduleRuns.kept,
         max_age: scheduleRuns.maxAgeMs * NANOS_PER_MS,
         discard: DiscardPolicy.Old,
@@ -45,13 +45,14 @@ export async function ensureScheduleStreams(nats: Nats, manager: JetStreamManage
 }
 
 async function ensure(
+  nats: Nats,
   manager: JetStreamManager,
   config: Partial<StreamConfig> & { name: string; subjects: string[] },
   retention: "limits" | "workqueue",
 ): Promise<void> {
   const { name: stream, subjects: needed } = config;
   await openOwnStream(manager, { stream, subjects: needed, flags: ["allow_direct"], retention }, async () => {
-    if (!(await isThere(manager, stream))) await manager.streams.add(config);
+    if (!(await isThere(manager, stream))) await addStream(nats, manager, config);
   });
 }
 
@@ -63,10 +64,4 @@ async function isThere(manager: JetStreamManager, stream: string): Promise<boole
     if (isStreamMissing(error)) return false;
     throw error;
   }
-}
-
-/** As many copies as the bucket of the specs has. */
-async function replicasOf(manager: JetStreamManager): Promise<number> {
-  const info = await manager.streams.info(`KV_${stores.configs.bucket}`).catch(() => undefined);
-  return info?.config.num_replicas ?? 1;
 }

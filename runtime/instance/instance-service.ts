@@ -44,6 +44,8 @@ export interface ConsumerIdentity {
   metadata: Readonly<Record<string, string>>;
   /** In place of a mode, for people: `serve`, `run`. */
   mode: string;
+  /** A node has started it: the door of the node (nats/door/) marks no request as a trigger that is none. */
+  isProgram: boolean;
 }
 
 export interface InstanceHandlers {

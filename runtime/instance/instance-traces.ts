@@ -59,7 +59,7 @@ export class InstanceTraces implements RequestTraces {
   }
 
   /** A request begins. The function finds the place of its span as `traceparent`. */
-  open(id: number, incoming: IncomingRequest): void {
+  open(id: number, incoming: Pick<IncomingRequest, "headerBlock" | "requestId">): void {
     if (!incoming.headerBlock.includes(PARENT_LINE)) return;
     const list = fieldsOfBlock(incoming.headerBlock);
     const read = readTraceFields(list);

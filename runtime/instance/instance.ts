@@ -104,7 +104,7 @@ export class Instance implements SandboxOwner {
     const { nats, peers, ledger, node, instance, revision, config, place, consumer } = this.#options;
     const { interface: description } = this.#options;
     const about = { nats, ledger, node, instance, revision, config, consumer };
-    const calls = new NatsCalls({ nats, peers, instance, config });
+    const calls = new NatsCalls({ nats, peers, instance, config, isProgram: consumer?.isProgram === true });
     this.#service = registerInstance(
       { ...about, interface: description, socket: place?.address },
       {

@@ -26,6 +26,8 @@ export interface NatsCallsOptions {
   peers: Peers;
   instance: string;
   config: Pick<FunctionConfig, "name" | "limits" | "grpc">;
+  /** It is in a program that a node has started. */
+  isProgram?: boolean;
 }
 
 /** Settles a request's count at the NATS Micro service. */
@@ -114,7 +116,7 @@ class NatsCall implements IncomingCall, Named {
   }
 
   read(service: string, mostMs: number): IncomingRequest {
-    const request = requestFromMessage(this.#message, service, mostMs);
+    const request = requestFromMessage(this.#message, service, mostMs, this.#options.isProgram);
     this.#requestId = request.requestId;
     return request;
   }

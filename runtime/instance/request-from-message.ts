@@ -14,15 +14,23 @@ import { blockOfFields, blockOfRequest } from "./header-block.ts";
 import { urlOf } from "./request-url.ts";
 import type { IncomingRequest } from "./sandbox.ts";
 
-/** Reads a request to a service. `mostMs`: the upper bound of its time. */
-export function requestFromMessage(message: Message, service: string, mostMs: number): IncomingRequest {
+/**
+ * Reads a request to a service. `mostMs`: the upper bound of its time. `isProgram`: the door of the node, which delivers all requests
+ * on the service's own subject, has taken the mark of a trigger from those that came there.
+ */
+export function requestFromMessage(
+  message: Message,
+  service: string,
+  mostMs: number,
+  isProgram = false,
+): IncomingRequest {
   const { subject } = message;
   if (isActionSubject(subject, service))
     return incomingRequest(decodeActionRequest(message, subject), message, service, mostMs);
   const request = incomingRequest(decodeRequest(message, service), message, service, mostMs);
   const trigger = headerValue(message.headers, headerNames.trigger);
   // The service's own subject is open to every client: a trigger comes to the instance itself.
-  if (isTriggerKind(trigger) && subject !== service) request.trigger = trigger;
+  if (isTriggerKind(trigger) && (isProgram || subject !== service)) request.trigger = trigger;
   return request;
 }
 

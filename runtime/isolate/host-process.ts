@@ -9,17 +9,21 @@
  * I2  At its end the process' instances are reported once, at once. No event of the process follows.
  */
 import type { Logger } from "pino";
-import { type ErrorCode, messageOf } from "../../contracts/index.ts";
+import { type ErrorCode, type FunctionConfig, messageOf } from "../../contracts/index.ts";
 import type { LoginTexts } from "../../nats/index.ts";
 import type { SpanSink } from "../../traces/index.ts";
 import type {
   DrainOrder,
+  HostLogin,
   InstanceEvents,
+  LabelKeys,
   StartOrder,
   StartOutcome,
   TrialOrder,
   TrialOutcome,
 } from "../host.ts";
+import { DeclaredLabels } from "./declared-labels.ts";
+import { HostAccess } from "./host-access.ts";
 import type { HostProgram } from "./image/host-program.ts";
 import type { InspectorServer } from "./inspector/inspector-server.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
@@ -33,13 +37,14 @@ export type HostDebug = Pick<InspectorServer, "add" | "remove" | "receive">;
 
 export interface HostProcessOptions {
   init: Init;
-  nats: { url: string; login?: () => LoginTexts };
+  nats: HostLogin;
   program: HostProgram;
   sandbox: HostSandbox;
   /** Where it listens. The folder is removed at its end. */
   socket: HostSocket | undefined;
   events: InstanceEvents;
   sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
+  keys: LabelKeys | undefined;
   /** Takes the spans of requests. Undefined: none are made. */
   spans: SpanSink | undefined;
   /** Undefined: debuggers may not attach. */
@@ -69,6 +74,8 @@ const ENDED = {
   message: "the host process ended",
 } as const;
 
+type Failed = Omit<typeof ENDED, "message"> & { message: string };
+
 /** An order without its answer yet, for one function. */
 interface Pending<Outcome> {
   name: string;
@@ -89,14 +96,25 @@ export class HostProcess {
   readonly #trials = new Map<number, Pending<TrialOutcome>>();
   /** The functions of the instances. */
   readonly #instances = new Map<string, string>();
+  readonly #labels = new DeclaredLabels();
+  /** The configurations of the instances that run or start. */
+  readonly #configs = new Map<string, FunctionConfig>();
+  readonly #access: HostAccess;
+  readonly #renewals = new Map<number, () => void>();
   readonly #startedAt = performance.now();
   readonly #ended = Promise.withResolvers<void>();
   #nextTrial = 1;
+  #nextRenewal = 1;
   #phase: "starting" | "ready" | "stopping" | "ended" = "starting";
 
   constructor(options: HostProcessOptions) {
     const { log } = options;
     this.#options = options;
+    this.#access = new HostAccess({
+      nats: options.nats,
+      running: () => this.#configs.values(),
+      renew: (login) => this.#renew(login),
+    });
     this.#spawned = spawnHost(options, {
       onMessage: (message) => {
         if (this.#phase !== "ended") this.#receive(message);
@@ -133,9 +151,13 @@ export class HostProcess {
   start(order: StartOrder): Promise<StartOutcome> {
     return new Promise((resolve) => {
       if (this.#phase === "ended") return resolve(ENDED);
-      const { revision, config } = order;
-      this.#starts.set(order.instance, { name: config.name, revision, answer: resolve });
-      this.#send({ type: "start", ...order });
+      const { revision, config, instance } = order;
+      this.#labels.note(config);
+      this.#starts.set(instance, { name: config.name, revision, answer: resolve });
+      this.#configs.set(instance, config);
+      this.#whenCovered(config, resolve, () => {
+        if (this.#starts.has(instance)) this.#send({ type: "start", ...order });
+      });
     });
   }
 
@@ -143,8 +165,12 @@ export class HostProcess {
     return new Promise((resolve) => {
       if (this.#phase === "ended") return resolve(ENDED);
       const id = this.#nextTrial++;
-      this.#trials.set(id, { name: order.config.name, answer: resolve });
-      this.#send({ type: "trial", id, ...order });
+      const { config } = order;
+      this.#labels.note(config);
+      this.#trials.set(id, { name: config.name, answer: resolve });
+      this.#whenCovered(config, resolve, () => {
+        if (this.#trials.has(id)) this.#send({ type: "trial", id, ...order });
+      });
     });
   }
 
@@ -177,7 +203,11 @@ export class HostProcess {
         this.#onUp();
         break;
       case "need-login":
-        this.#send({ type: "login", login: this.#login() });
+        this.#send({ type: "login", login: this.#access.login() });
+        break;
+      case "renewed":
+        this.#renewals.get(message.renewal)?.();
+        this.#renewals.delete(message.renewal);
         break;
       case "ready":
         log.debug({ pid }, "host ready");
@@ -202,6 +232,9 @@ export class HostProcess {
         break;
       case "need-source-map":
         void this.#sendSourceMap(message.revision);
+        break;
+      case "need-key":
+        void this.#sendKey(message);
         break;
       case "usage":
         onUsage(message);
@@ -252,18 +285,42 @@ export class HostProcess {
     const { init, nats, socket, spans } = this.#options;
     const isTraced = spans !== undefined;
     const listens = socket && { machine: socket.machine, path: socket.path };
-    const login = { url: nats.url, login: this.#login() };
+    const login = { url: nats.url, login: this.#access.login() };
     this.#send({ type: "init", ...init, isTraced, socket: listens, nats: login });
   }
 
-  #login(): LoginTexts {
-    return this.#options.nats.login?.() ?? {};
+  /** Sends an order once the process has the rights for its function. */
+  #whenCovered(config: FunctionConfig, fail: (outcome: Failed) => void, send: () => void): void {
+    if (this.#options.nats.rights === undefined) {
+      send();
+      return;
+    }
+    void this.#access.cover(config).then(
+      (leave) => {
+        send();
+        leave();
+      },
+      (error: unknown) => {
+        this.#options.log.error({ function: config.name, error: messageOf(error) }, "a host got no login");
+        fail({ ...ENDED, message: messageOf(error) });
+      },
+    );
+  }
+
+  #renew(login: LoginTexts): Promise<void> {
+    if (this.#phase === "ended") return Promise.resolve();
+    const renewal = this.#nextRenewal++;
+    return new Promise((resolve) => {
+      this.#renewals.set(renewal, resolve);
+      this.#send({ type: "login", login, renewal });
+    });
   }
 
   #onStarted(instance: string, outcome: StartOutcome): void {
     const start = this.#starts.get(instance);
     if (start === undefined) return;
     this.#starts.delete(instance);
+    if (!outcome.ok) this.#configs.delete(instance);
     if (outcome.ok) {
       const { name, revision } = start;
       this.#instances.set(instance, name);
@@ -287,13 +344,20 @@ export class HostProcess {
     this.#send({ type: "source-map", revision, sourceMap });
   }
 
+  async #sendKey({ id, ...wanted }: Extract<FromHost, { type: "need-key" }>): Promise<void> {
+    this.#send({ type: "key", id, answer: await this.#labels.find(this.#options.keys, wanted) });
+  }
+
   #forget(instance: string): void {
     this.#options.debug?.remove(instance);
     this.#instances.delete(instance);
+    this.#configs.delete(instance);
   }
 
   #end(exitCode: number | null, signal: string | null): void {
     this.#phase = "ended";
+    this.#access.close();
+    for (const resolve of this.#renewals.values()) resolve();
     void this.#options.socket?.remove();
     const pending = [...this.#starts.values(), ...this.#trials.values()];
     const aboard = [...new Set([...this.#instances.values(), ...pending.map(({ name }) => name)])];

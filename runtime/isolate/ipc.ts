@@ -1,4 +1,5 @@
 import type { ErrorCode, GoneReason } from "../../contracts/index.ts";
+import type { LabelKey } from "../../keys/index.ts";
 import type { LoginTexts, NatsTransport } from "../../nats/index.ts";
 import type { Span } from "../../traces/index.ts";
 import type { DrainOrder, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
@@ -26,21 +27,28 @@ export type ToHost =
       /** Whether the node exports spans. */
       isTraced: boolean;
     }
-  /** The present login. */
-  | { type: "login"; login: LoginTexts }
+  /** The present login. `renewal`: the process logs in with it now, and answers. */
+  | { type: "login"; login: LoginTexts; renewal?: number }
   | ({ type: "start" } & StartOrder)
   | ({ type: "trial"; id: number } & TrialOrder)
   | ({ type: "drain"; instance: string } & DrainOrder)
   | { type: "source-map"; revision: string; sourceMap: Uint8Array | undefined }
+  /** The answer to `need-key`. */
+  | { type: "key"; id: number; answer: KeyAnswer }
   /** For V8's inspector of an instance. */
   | { type: "inspect"; instance: string; message: string }
   | { type: "stop"; graceMs: number };
+
+export type KeyAnswer =
+  | { ok: true; key: LabelKey }
+  | { ok: false; code: ErrorCode; detail: string | undefined };
 
 export type FromHost =
   | { type: "up" }
   /** The process connects to NATS, and needs the present login for it. */
   | { type: "need-login" }
   | { type: "ready" }
+  | { type: "renewed"; renewal: number }
   | { type: "failed"; message: string }
   | { type: "warned"; fields: object; message: string }
   /** The memory of the process, at intervals. */
@@ -67,5 +75,7 @@ export type FromHost =
   /** A message of V8's inspector. */
   | { type: "inspected"; instance: string; message: string }
   | { type: "need-source-map"; revision: string }
+  /** A function seals for a label, or opens a value under its key `kid`. */
+  | { type: "need-key"; id: number; function: string; label: string; kid: string | undefined }
   /** Spans that have ended. */
   | { type: "spans"; spans: readonly Span[] };

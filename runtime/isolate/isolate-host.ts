@@ -143,7 +143,7 @@ class ProcessSupervisor implements IsolateHost {
 
   #startProcess(): HostProcess {
     const { node, worldId, transport, snapshot, egressDeny, prepared = DEFAULT_PREPARED } = this.#options;
-    const { nats, program, sandbox, runFolder, events, sourceMapOf, spans, debug } = this.#options;
+    const { nats, program, sandbox, runFolder, events, sourceMapOf, keys, spans, debug } = this.#options;
     const process: HostProcess = new HostProcess({
       init: { node, worldId, transport, snapshot, prepared, egressDeny, isInspected: debug !== undefined },
       nats,
@@ -152,6 +152,7 @@ class ProcessSupervisor implements IsolateHost {
       socket: runFolder?.open(),
       events,
       sourceMapOf,
+      keys,
       spans,
       debug,
       log: this.#log,

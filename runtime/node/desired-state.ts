@@ -20,6 +20,8 @@ export interface DesiredFunction {
 export interface DesiredState {
   get(name: string): DesiredFunction | undefined;
   names(): string[];
+  /** The specs that a test holds for. */
+  functions(test: (spec: RunnableSpec) => boolean): RunnableSpec[];
   /** Resolves when every spec is known; changes follow until the signal aborts. */
   follow(signal: AbortSignal): Promise<void>;
   /** Secrets or files changed. */
@@ -87,6 +89,7 @@ export function createDesiredState(options: DesiredStateOptions): DesiredState {
   return {
     get: (name) => functions.get(name),
     names: () => [...functions.keys()],
+    functions: (test) => [...functions.values()].map(({ spec }) => spec).filter(test),
     async follow(signal) {
       dependencies.start(signal);
       await specs.watch(apply, signal);

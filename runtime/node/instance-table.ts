@@ -99,7 +99,7 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
   ): { instance: LocalInstance; outcome: Promise<StartOutcome> } {
     const { modes, publisher } = this.#options;
     const instance: LocalInstance = {
-      id: crypto.randomUUID().replaceAll("-", "").slice(0, 20),
+      id: modes.instanceId(spec),
       index: this.#freeIndex(spec.name),
       function: spec.name,
       revision: spec.revision,

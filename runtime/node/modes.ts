@@ -1,6 +1,6 @@
-import { type FunctionSpec, type Mode, NarunError } from "../../contracts/index.ts";
+import { type FunctionSpec, hostedInstance, type Mode, NarunError } from "../../contracts/index.ts";
 import { type Backoff, createBackoff } from "../../machine/index.ts";
-import type { HostParts, InstanceEvents, StartHost } from "../host.ts";
+import type { HostLogin, HostParts, InstanceEvents, StartHost } from "../host.ts";
 import type { DesiredFunction } from "./desired-state.ts";
 import { createHosts, type Hosts } from "./hosts.ts";
 import type { StatusPublisher } from "./status.ts";
@@ -13,7 +13,11 @@ export interface ModesOptions {
   hosts: StartHosts;
   /** The parts that each host of the node gets alike. */
   parts: Omit<HostParts, "group" | "nats" | "backoff" | "events">;
-  loginOf(group: string): HostParts["nats"];
+  /**
+   * The login of a group's host. `mayCome`: whether a deployed function may come into its processes. Its `rights` have the name
+   * that the ids of its instances begin with.
+   */
+  loginOf(mayCome: (placement: Placement) => boolean): HostLogin;
   events: InstanceEvents;
   desired(name: string): DesiredFunction | undefined;
   /** Some functions belong in other hosts from now on. */
@@ -27,6 +31,8 @@ export type Placement = Pick<FunctionSpec, "name" | "mode" | "trust">;
 interface OneMode {
   hosts: Hosts;
   suspects: Suspects;
+  /** The login of the host of a group: the same for all hosts that the group ever has. */
+  loginOf(group: string): HostLogin;
 }
 
 /** The modes that a node offers: the hosts of each, and the suspects among its functions. */
@@ -37,7 +43,7 @@ export class Modes {
   constructor(options: ModesOptions) {
     this.#options = options;
     this.#modes = new Map(
-      Object.entries(options.hosts).map(([mode, startHost]) => [mode, this.#open(startHost)]),
+      Object.entries(options.hosts).map(([mode, startHost]) => [mode, this.#open(mode, startHost)]),
     );
   }
 
@@ -64,6 +70,15 @@ export class Modes {
     return this.#of(placement).suspects.groupOf(placement.trust, placement.name);
   }
 
+  /** A new id for an instance of a function. Error: MODE_UNSUPPORTED. */
+  instanceId(placement: Placement): string {
+    const { suspects, loginOf } = this.#of(placement);
+    const id = crypto.randomUUID().replaceAll("-", "").slice(0, 20);
+    if (placement.mode === "exec") return id;
+    const { rights } = loginOf(suspects.groupOf(placement.trust, placement.name));
+    return rights === undefined ? id : hostedInstance(rights.name, id);
+  }
+
   /** The function changed, or is gone. */
   forgive(name: string, generation: string | undefined): void {
     for (const { hosts, suspects } of this.#modes.values())
@@ -86,14 +101,23 @@ export class Modes {
     throw new NarunError("MODE_UNSUPPORTED", { detail });
   }
 
-  #open(startHost: StartHost): OneMode {
+  #open(mode: string, startHost: StartHost): OneMode {
     const { parts, loginOf, events, desired, onMoved, publisher } = this.#options;
     const suspects = createSuspects({ desired, onMoved, publisher, log: parts.log });
+    const logins = new Map<string, HostLogin>();
+    const loginOfGroup = (group: string) => {
+      // A process of the mode `isolate` runs all functions of its group.
+      const mayCome = (one: Placement) =>
+        mode === "isolate" && one.mode === mode && suspects.groupOf(one.trust, one.name) === group;
+      const login = logins.get(group) ?? loginOf(mayCome);
+      logins.set(group, login);
+      return login;
+    };
     const start = (group: string, backoff: Backoff) =>
       startHost({
         ...parts,
         group,
-        nats: loginOf(group),
+        nats: loginOfGroup(group),
         backoff,
         events: {
           ...events,
@@ -101,7 +125,8 @@ export class Modes {
           onDied: (functions) => suspects.hostDied(group, functions),
         },
       });
-    return { suspects, hosts: createHosts({ start, createBackoff: createHostBackoff }) };
+    const hosts = createHosts({ start, createBackoff: createHostBackoff });
+    return { suspects, hosts, loginOf: loginOfGroup };
   }
 }
 

@@ -17,27 +17,31 @@ import {
   type Mode,
   type NarunError,
 } from "../../contracts/index.ts";
+import { createNodeKeys, type KeyFolder, type NodeKeys } from "../../keys/index.ts";
 import type { Address } from "../../machine/index.ts";
 import {
   ensureLogHistory,
   followNodes,
+  keepCopies,
   type LiveNodes,
   type Nats,
   openBinaries,
   openNodeStates,
   openRevisions,
   openSpecs,
+  type RoleKey,
   type SecretsKey,
   type Subscription,
 } from "../../nats/index.ts";
 import type { SpanSink } from "../../traces/index.ts";
+import type { HostLogin } from "../host.ts";
 import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
 import { createDependencies } from "./dependencies.ts";
 import { createDesiredState, type DesiredState } from "./desired-state.ts";
 import { openFileCache } from "./file-cache.ts";
 import { createFunctionSecrets, type FunctionSecrets } from "./function-secrets.ts";
-import { type HostLogin, hostLogin } from "./host-login.ts";
+import { hostLogin } from "./host-login.ts";
 import { InstanceTable } from "./instance-table.ts";
 import { keepPurgingLeftovers } from "./leftovers.ts";
 import { discoverTargets } from "./metrics/discovery.ts";
@@ -58,7 +62,11 @@ export interface NodeRunnerOptions {
   /** The runner's own connection. The caller closes it. */
   nats: Nats;
   /** How the hosts connect. */
-  hostNats: HostLogin;
+  hostNats: Omit<HostLogin, "rights">;
+  /** The key with which logins for hosts are made. Default: hosts log in as the node. */
+  hostsKey?: (() => RoleKey) | undefined;
+  /** How long a host's login lasts. Default: an hour. */
+  hostLoginMs?: number | undefined;
   /** The modes that the node offers, each with the function that starts its hosts. */
   hosts: StartHosts;
   /** A function in this mode is deployed. Called again for each function and each of its changes. */
@@ -72,6 +80,8 @@ export interface NodeRunnerOptions {
   labels?: Record<string, string>;
   /** The master key of secrets; without it functions that have secrets do not start here. */
   secretsKey?: SecretsKey | undefined;
+  /** The folder of the node's key file; without it functions that seal do not start here. */
+  keys?: KeyFolder | undefined;
   /** Default 1,000: 3 GiB, where each of them has answered a request. */
   maxInstances?: number;
   /** Rules of egress that no function's own `egress` overrides. Default: the metadata services of clouds are refused. */
@@ -126,6 +136,7 @@ interface Stores {
   cache: BundleCache;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
+  keys: NodeKeys;
   mountedFiles: MountedFiles;
   programFiles: ProgramFiles;
   name: ClaimedName;
@@ -138,6 +149,8 @@ async function openStores({
   labels = {},
   cacheDir,
   secretsKey,
+  keys,
+  log,
 }: NodeRunnerOptions): Promise<Stores> {
   const [specs, manifests, states, binaries] = await Promise.all([
     openSpecs(nats),
@@ -153,6 +166,12 @@ async function openStores({
     cache,
     revisions: createRevisions(manifests, cache),
     functionSecrets: createFunctionSecrets(nats, node, secretsKey),
+    keys: createNodeKeys({
+      nats,
+      folder: keys,
+      onRefused: ({ code, message }) =>
+        log.error({ code, error: message }, "the directory of keys is refused"),
+    }),
     mountedFiles: createMountedFiles(nats, files),
     programFiles: createProgramFiles(nats, files),
     name: await claimName({ nats, states, node, version, labels }),
@@ -204,6 +223,7 @@ class Runner implements NodeRunner {
       modes: this.#modes,
       revisions: stores.revisions,
       functionSecrets: stores.functionSecrets,
+      keys: stores.keys,
       programFiles: stores.programFiles,
       mountedFiles: stores.mountedFiles,
       publisher,
@@ -280,6 +300,7 @@ class Runner implements NodeRunner {
     await showing;
     this.#reconciler.touchAll();
     void keepPurgingLeftovers({ nats, desired: this.#desired, log, signal });
+    signal.addEventListener("abort", keepCopies(nats, log), { once: true });
     log.info({ node }, "node-runner ready");
   }
 
@@ -306,8 +327,9 @@ class Runner implements NodeRunner {
   }
 
   #createModes(publisher: StatusPublisher): Modes {
+    const { hostsKey, hostLoginMs: lifeMs } = this.#options;
     const { node, nats, hosts, hostNats, egressDeny = METADATA_ADDRESSES, spans, log } = this.#options;
-    const { revisions } = this.#stores;
+    const { revisions, keys } = this.#stores;
     return new Modes({
       hosts,
       parts: {
@@ -316,10 +338,12 @@ class Runner implements NodeRunner {
         transport: nats.transport,
         egressDeny,
         sourceMapOf: (revision) => revisions.sourceMap(revision),
+        keys,
         spans,
         log,
       },
-      loginOf: (group) => hostLogin(hostNats, { group }),
+      loginOf: (mayCome) =>
+        hostLogin(hostNats, { nats, hostsKey, lifeMs }, { deployed: () => this.#desired.functions(mayCome) }),
       events: {
         onIdle: (id) => this.#drainIfSpare(id),
         onFull: (id) => this.#instances.drain(id, "replaced"),
@@ -335,7 +359,7 @@ class Runner implements NodeRunner {
 
   #answer(): Subscription[] {
     const { nats, node } = this.#options;
-    const { revisions, functionSecrets, mountedFiles, programFiles, cache } = this.#stores;
+    const { revisions, functionSecrets, keys, mountedFiles, programFiles, cache } = this.#stores;
     const parts = { desired: this.#desired, instances: this.#instances, modes: this.#modes };
     return [
       answerDemands({
@@ -350,6 +374,7 @@ class Runner implements NodeRunner {
         modes: this.#modes,
         revisions,
         functionSecrets,
+        keys,
         mountedFiles,
         programFiles,
         cache,

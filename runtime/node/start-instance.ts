@@ -5,7 +5,8 @@ import {
   lowerLimits,
   messageOf,
 } from "../../contracts/index.ts";
-import type { KeptFile, StartOutcome } from "../host.ts";
+import type { KeptFile, LabelKeys, StartOutcome } from "../host.ts";
+import { checkLabels } from "./check-labels.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import type { Modes } from "./modes.ts";
@@ -19,6 +20,7 @@ export interface StartParts {
   modes: Modes;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
+  keys: LabelKeys;
   programFiles: ProgramFiles;
   mountedFiles: MountedFiles;
   /** The operator's upper bounds. */
@@ -42,6 +44,7 @@ export async function startInstance(
       limits: lower(parts, instance, spec),
     };
     const secrets = await functionSecrets.of(config);
+    await checkLabels(parts.keys, config);
     const hosts = modes.of(spec);
     await hosts.pause(instance.group);
     const files = await parts.mountedFiles.load(config);

@@ -10,8 +10,10 @@ import {
   TrialSchema,
 } from "../../contracts/index.ts";
 import type { Nats, Subscription } from "../../nats/index.ts";
+import type { LabelKeys } from "../host.ts";
 import { answerRequests } from "./answer-requests.ts";
 import type { BundleCache } from "./bundle-cache.ts";
+import { checkLabels } from "./check-labels.ts";
 import type { FunctionSecrets } from "./function-secrets.ts";
 import type { Modes } from "./modes.ts";
 import type { MountedFiles } from "./mounted-files.ts";
@@ -24,6 +26,7 @@ export interface TrialOptions {
   modes: Modes;
   revisions: Revisions;
   functionSecrets: FunctionSecrets;
+  keys: LabelKeys;
   mountedFiles: MountedFiles;
   programFiles: ProgramFiles;
   cache: BundleCache;
@@ -53,6 +56,7 @@ async function answerTrial(options: TrialOptions, { function: name, revision }: 
   const config = { ...manifest.config, limits: lowerLimits(manifest.config.limits, ceiling).limits };
   const [hosts, group] = [modes.of(config), modes.groupOf(config)];
   const secrets = await functionSecrets.of(config);
+  await checkLabels(options.keys, config);
   const sourceMap = await cache.get(manifest.sourceMap.sha256);
   const files = await mountedFiles.load(config);
   const order = {

@@ -22,7 +22,7 @@ const SEMVER =
 const DEFAULT_VERSION = "0.1.0";
 const OPTIONS: ReadonlySet<string> = new Set<keyof ServeOptions>([
   ...(["service", "nats", "version", "description", "metadata", "routes", "concurrency", "limits"] as const),
-  ...(["env", "metrics", "signals", "graceMs", "onError", "onWarning"] as const),
+  ...(["env", "metrics", "traces", "signals", "graceMs", "onError", "onWarning"] as const),
 ]);
 
 /** `grpcServices`: full names. Error: a TypeError that names each wrong option. */
@@ -37,6 +37,7 @@ export function resolveConsumer(
     metadata = {},
     concurrency,
     limits = {},
+    traces,
   } = options;
   const parsed = FunctionConfigSchema.safeParse({
     name: service,
@@ -50,6 +51,8 @@ export function resolveConsumer(
     OPTIONS.has(key) ? [] : [`there is no option ${key}`],
   );
   if (!SEMVER.test(version)) issues.push(`version is ${JSON.stringify(version)}, and has the form 1.2.3`);
+  if (traces !== undefined && !/^https?:$/.test(URL.parse(traces.url)?.protocol ?? ""))
+    issues.push("traces.url is no address of HTTP, such as http://127.0.0.1:4318");
   const own = Object.keys(metadata).find((key) => key.startsWith("narun."));
   if (own !== undefined) issues.push(`metadata: ${own} is narun's own`);
   for (const { path, message } of parsed.error?.issues ?? []) issues.push(`${nameOf(path)}: ${message}`);

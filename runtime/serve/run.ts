@@ -14,7 +14,10 @@ import { createProxy } from "./proxy.ts";
 import { serveAs } from "./serve.ts";
 
 export interface RunOptions
-  extends Pick<ServeOptions, "service" | "nats" | "version" | "routes" | "concurrency" | "metrics"> {
+  extends Pick<
+    ServeOptions,
+    "service" | "nats" | "version" | "routes" | "concurrency" | "metrics" | "traces"
+  > {
   command: readonly [string, ...string[]];
   /** The program's environment. `PORT` and `NARUN_SERVICE` are added. */
   env: Readonly<Record<string, string | undefined>>;

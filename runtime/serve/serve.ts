@@ -26,8 +26,14 @@ import {
   openSpecs,
 } from "../../nats/index.ts";
 import { createPeers } from "../../streams/index.ts";
+import { type SpanSink, startTraces } from "../../traces/index.ts";
 import { errorText } from "../handler/error-text.ts";
-import { type Handle, HandlerSandbox, type HandlerSandboxOptions } from "../handler/handler-sandbox.ts";
+import {
+  type Handle,
+  HandlerSandbox,
+  type HandlerSandboxOptions,
+  type Handlers,
+} from "../handler/handler-sandbox.ts";
 import type { FunctionLog } from "../instance/function-logs.ts";
 import type { Instance } from "../instance/instance.ts";
 import { createSourceMaps } from "../instance/source-maps.ts";
@@ -37,10 +43,9 @@ import { type ResolvedConsumer, resolveAccess, resolveConsumer } from "./options
 import { type ConsumerPresence, consumerNode, showConsumer } from "./presence.ts";
 import { type ServedService, serviceOf, withService } from "./served-service.ts";
 import { endBySignals } from "./signals.ts";
+import { triggersOf } from "./triggers.ts";
 
 const DEFAULT_GRACE_MS = 30_000;
-/** The handlers of triggers. */
-const TRIGGERS = ["scheduled", "queue", "message"];
 
 /**
  * Serves requests to a service by a handler of this process. Resolves when requests can come. Errors: a TypeError for wrong
@@ -81,18 +86,18 @@ export async function serveAs(
   handler: ServedApp,
   options: ServeOptions,
 ): Promise<ServedConsumer> {
-  const service = serviceOf(handler, options.service);
+  const served = serviceOf(handler, options.service);
   const plain = resolveConsumer(options, grpcServicesOf(handler));
-  const resolved = service === undefined ? plain : withService(plain, service, options.version !== undefined);
+  const resolved = served === undefined ? plain : withService(plain, served, options.version !== undefined);
   const call = handlerOf(handler, options.env ?? {});
-  const unused = TRIGGERS.filter((name) => typeof (handler as Record<string, unknown>)[name] === "function");
-  if (unused.length > 0) warnOf(options)(uncalled(options.service, unused));
+  const { service, env = {} } = options;
+  const trigger = triggersOf(handler, { service, isProgram: isProgram(options), env });
   const { createConsumerMetrics } = await import("./metrics.ts");
   const metrics = createConsumerMetrics(options.service);
   const metricsUrl = options.metrics === undefined ? undefined : await metrics.listen(options.metrics);
   try {
     const consumer = new Consumer(
-      { ...resolved, kind, service, handle: metrics.measure(call), metrics, metricsUrl },
+      { ...resolved, kind, service: served, handle: metrics.measure(call), trigger, metrics, metricsUrl },
       options,
     );
     await consumer.start();
@@ -121,15 +126,11 @@ function warnOf({ onWarning }: ServeOptions): (message: string) => void {
   return onWarning ?? ((message) => process.emitWarning(message, "narun"));
 }
 
-/** Triggers are keys of narun.yaml, which a consumer does not have. */
-function uncalled(service: string, names: readonly string[]): string {
-  return `serve: nothing calls ${names.join(", ")} of ${service}: triggers are of deployed functions, and \`narun push\` deploys`;
-}
-
 interface ConsumerParts extends ResolvedConsumer {
   kind: ConsumerKind;
   service: ServedService | undefined;
   handle: Handle;
+  trigger: Handlers["trigger"] | undefined;
   metrics: ConsumerMetrics;
   metricsUrl: string | undefined;
 }
@@ -153,13 +154,6 @@ class Consumer implements ServedConsumer {
     this.closed = this.#closed.promise;
   }
 
-  /** It is in a program that a node has started, and uses the way to NATS that the node gave it. */
-  get #isProgram(): boolean {
-    const { NARUN_INSTANCE_ID, NARUN_APP_NAME, NATS_URL } = process.env;
-    const { nats = NATS_URL } = this.#options;
-    return NARUN_INSTANCE_ID !== undefined && NARUN_APP_NAME === this.service && nats === NATS_URL;
-  }
-
   get metricsUrl(): string | undefined {
     return this.#parts.metricsUrl;
   }
@@ -171,8 +165,8 @@ class Consumer implements ServedConsumer {
   async start(): Promise<void> {
     try {
       const nats = await this.#connect();
-      if (!this.#isProgram) await prepareStores(nats, this.service);
-      await this.#register(nats);
+      if (!isProgram(this.#options)) await prepareStores(nats, this.service);
+      await this.#register(nats, await this.#startTraces());
     } catch (error) {
       await this.#stack.disposeAsync();
       throw error;
@@ -199,7 +193,7 @@ class Consumer implements ServedConsumer {
       ...resolveAccess(this.#options.nats, urlOfEnvironment()),
       name: consumerName(this.service),
       // The node of a program speaks for it, and lets it see no store.
-      ...(this.#isProgram && { worldId: "program" }),
+      ...(isProgram(this.#options) && { worldId: "program" }),
       onRefused: ({ code, message }) => warn(`${code}: ${message}`),
       onHandlerError: (error, subject) =>
         warn(`a message on ${subject} was not handled: ${errorText(error)}`),
@@ -209,7 +203,23 @@ class Consumer implements ServedConsumer {
     return nats;
   }
 
-  async #register(nats: Nats): Promise<void> {
+  /** The last spans leave after the drain. */
+  async #startTraces(): Promise<SpanSink | undefined> {
+    const { traces } = this.#options;
+    if (traces === undefined) return undefined;
+    const warn = warnOf(this.#options);
+    const started = await startTraces(
+      { headers: {}, ...traces, sampler: "parentbased_always_off", ratio: 1 },
+      {
+        attributes: { "service.instance.id": this.instance, "service.version": this.#parts.version },
+        log: { info: () => undefined, warn: (_facts: object, text?: string) => warn(text ?? "") },
+      },
+    );
+    this.#stack.defer(() => started.close());
+    return started;
+  }
+
+  async #register(nats: Nats, spans: SpanSink | undefined): Promise<void> {
     const { config, version, description, metadata, kind, service } = this.#parts;
     const node = consumerNode();
     const peers = createPeers(nats);
@@ -222,8 +232,8 @@ class Consumer implements ServedConsumer {
       {
         ...{ nats, node, peers, ledger, config, instance: this.instance, revision: version },
         sourceMaps: createSourceMaps(() => undefined),
-        interface: service?.description,
-        consumer: { version, description, metadata, mode: kind.mode },
+        ...{ spans, interface: service?.description },
+        consumer: { version, description, metadata, mode: kind.mode, isProgram: isProgram(this.#options) },
         onIdle: () => undefined,
         onFull: () => undefined,
         onCondemned: () => undefined,
@@ -242,11 +252,11 @@ class Consumer implements ServedConsumer {
   }
 
   #sandboxOptions(): HandlerSandboxOptions {
-    const { config, handle, service } = this.#parts;
+    const { config, handle, trigger, service } = this.#parts;
     const { onError = writeError, env = {} } = this.#options;
     const load = async () => {
       await service?.start(env);
-      return { fetch: handle };
+      return { fetch: handle, ...(trigger === undefined ? {} : { trigger }) };
     };
     const stop = async () => service?.stop(env);
     return { concurrency: config.scale.concurrency, load, stop, onError };
@@ -266,6 +276,12 @@ class Consumer implements ServedConsumer {
 /** The server that the environment names. */
 export function urlOfEnvironment(): string | undefined {
   return process.env.NATS_URL;
+}
+
+/** It is in a program that a node has started, and uses the way to NATS that the node gave it. */
+function isProgram({ service, nats = process.env.NATS_URL }: ServeOptions): boolean {
+  const { NARUN_INSTANCE_ID, NARUN_APP_NAME, NATS_URL } = process.env;
+  return NARUN_INSTANCE_ID !== undefined && NARUN_APP_NAME === service && nats === NATS_URL;
 }
 
 /** Errors: NAME_TAKEN. */

@@ -133,7 +133,10 @@ describe("what is not declared", () => {
     [{ name: "A", publish: ["logs.>"] }, /narun or NATS itself/],
     [{ name: "A", publish: ["_INBOX.>"] }, /narun or NATS itself/],
     [{ name: "A", publish: ["orders.>.x"] }, /at the end/],
-    [{ name: "A" }, /no binding without one of kv, objects, service, publish, ratelimit, workflow, secret/],
+    [
+      { name: "A" },
+      /no binding without one of kv, objects, service, publish, events, ratelimit, workflow, secret/,
+    ],
     [{ name: "A", kv: "a", service: "b" }, /kv and service; a binding is one of them/],
     [{ name: "1A", kv: "a" }, /no digit first/],
     [{ name: "A", kvv: "a" }, /unknown key "kvv"; did you mean "kv"\?/],

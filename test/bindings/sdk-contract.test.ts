@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import type * as sdk from "../../functions/sdk/index.ts";
+import { Events } from "../../web/bindings/events.ts";
 import { KvBucket } from "../../web/bindings/kv.ts";
 import { ObjectBucket } from "../../web/bindings/objects.ts";
 import { Publisher } from "../../web/bindings/publisher.ts";
@@ -33,13 +34,15 @@ describe("the object of a binding", () => {
     const objects: sdk.ObjectBucket = new ObjectBucket("FILES");
     const publisher: sdk.Publisher = new Publisher("EVENTS");
     const service: AnyService = new Service("USERS", "users");
+    const events: sdk.Events = new Events("FACTS");
     const limit: sdk.RateLimit = new RateLimit("LIMIT");
     const workflows: sdk.Workflows = new Workflows("ORDERS");
-    expect([bucket, objects, publisher, service, limit, workflows].map(String)).toEqual([
+    expect([bucket, objects, publisher, service, events, limit, workflows].map(String)).toEqual([
       "[object KvBucket]",
       "[object ObjectBucket]",
       "[object Publisher]",
       "[object Service]",
+      "[object Events]",
       "[object RateLimit]",
       "[object Workflows]",
     ]);
@@ -50,6 +53,7 @@ describe("the object of a binding", () => {
     expectTypeOf<Undocumented<ObjectBucket, sdk.ObjectBucket>>().toBeNever();
     expectTypeOf<Undocumented<Publisher, sdk.Publisher>>().toBeNever();
     expectTypeOf<Undocumented<Service, sdk.Service>>().toBeNever();
+    expectTypeOf<Undocumented<Events, sdk.Events>>().toBeNever();
     expectTypeOf<Undocumented<RateLimit, sdk.RateLimit>>().toBeNever();
     expectTypeOf<Undocumented<Workflows, sdk.Workflows>>().toBeNever();
   });

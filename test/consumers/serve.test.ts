@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from "vitest";
 import WebSocket from "ws";
 import { readBhttpResponse, writeBhttpRequest } from "../../contracts/wire/bhttp.ts";
 import { listFunctions } from "../../control/index.ts";
+import { workflow } from "../../functions/sdk/index.ts";
 import { createHeaders } from "../../nats/index.ts";
 import { type ServeOptions, serve, upgradeWebSocket } from "../../runtime/serve/index.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -15,6 +16,9 @@ import { startWorld } from "../harness/world.ts";
 
 const world = await startWorld({ nodes: 0 });
 afterAll(() => world[Symbol.asyncDispose]());
+
+/** A busy machine takes long to start a process. */
+const SLOW = { timeoutMs: 25_000 };
 
 const quiet = { signals: false, onError: () => undefined } satisfies Partial<ServeOptions>;
 const here = (service: string, more: Partial<ServeOptions> = {}): ServeOptions => ({
@@ -47,12 +51,15 @@ describe("a Hono app that is served", () => {
 });
 
 describe("a consumer", () => {
-  it("tells that nothing calls the handlers of its triggers, and serves requests", async () => {
-    const app = { fetch: () => new Response("served"), scheduled: () => "never", message: () => "never" };
-    const warnings: string[] = [];
-    const onWarning = (text: string) => warnings.push(text);
-    await using _consumer = await serve(app, here("untriggered", { onWarning }));
-    expect(warnings).toEqual([expect.stringContaining("nothing calls scheduled, message of untriggered")]);
+  it("is refused with handlers that nothing would call, and with a workflow", async () => {
+    const fetch = () => new Response("served");
+    await expect(
+      serve({ fetch, scheduled: () => 1, message: () => 1 } as never, here("untriggered")),
+    ).rejects.toThrow("nothing calls scheduled, message of untriggered");
+    const flow = workflow(async () => 1);
+    await expect(serve(flow, here("flow"))).rejects.toThrow("flow is a workflow");
+    expect(await world.call("/untriggered")).toMatchObject({ status: 404 });
+    await using _consumer = await serve({ fetch }, here("untriggered"));
     await eventually(async () => expect(await world.call("/untriggered")).toMatchObject({ text: "served" }));
   });
 
@@ -251,13 +258,13 @@ describe("a consumer", () => {
     const source = `import { serve } from ${JSON.stringify(program)};
       await serve(() => new Promise(() => {}), { service: "killed", nats: ${JSON.stringify(world.nats.url)} });`;
     const child = spawn(process.execPath, ["--input-type=module", "--eval", source], { stdio: "ignore" });
-    await eventually(async () => expect(await world.ps("killed")).toHaveLength(1));
+    await eventually(async () => expect(await world.ps("killed")).toHaveLength(1), SLOW);
     const open = world.call("/killed");
     await eventually(() => expect(world.gateway.counts().get("killed")).toMatchObject({ inFlight: 1 }));
     await using _second = await serve(() => new Response("by the second"), here("killed"));
     child.kill("SIGKILL");
     expect(await open).toMatchObject({ text: "by the second" });
-  });
+  }, 60_000);
 
   it("is drained by SIGTERM, and the process ends by it", async () => {
     const program = join(import.meta.dirname, "..", "..", "runtime", "serve", "index.ts");
@@ -266,13 +273,13 @@ describe("a consumer", () => {
       await serve(answer, { service: "signalled", nats: ${JSON.stringify(world.nats.url)} });`;
     const child = spawn(process.execPath, ["--input-type=module", "--eval", source], { stdio: "ignore" });
     const ended = once(child, "exit");
-    await eventually(async () => expect(await world.ps("signalled")).toHaveLength(1));
+    await eventually(async () => expect(await world.ps("signalled")).toHaveLength(1), SLOW);
     const open = world.call("/signalled", { method: "POST", body: "x" });
     await eventually(() => expect(world.gateway.counts().get("signalled")).toMatchObject({ inFlight: 1 }));
     child.kill("SIGTERM");
     expect(await open).toMatchObject({ text: "late" });
     expect(await ended).toEqual([null, "SIGTERM"]);
-  });
+  }, 60_000);
 
   it("refuses wrong options, all at once", async () => {
     const wrong = { ...here("not a name", { version: "two", concurrency: 0 }), servce: "x" };

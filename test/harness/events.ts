@@ -9,8 +9,8 @@ export interface Events {
   statuses(name: string): StatusEvent[];
   /** Resolves with the announcement when a function's instances have announced `state` for the `count`-th time. */
   announced(name: string, state: Announcement["state"], count?: number): Promise<Announcement>;
-  /** The host process of a function's last instance. */
-  hostPid(name: string): number;
+  /** The host process of a function's last instance. Its node tells it a little later than gateways hear of the instance. */
+  hostPid(name: string): Promise<number>;
   /** Notes a process that must end with the world. Hosts of instances are noted automatically. */
   noteProcess(pid: number): void;
   /** Resolves when no noted process runs. Rejects if one does not end. */
@@ -19,6 +19,9 @@ export interface Events {
 
 /** How long hosts of a killed runner may take to finish their requests. */
 const ORPHANS_END_MS = 15_000;
+
+/** A busy machine takes long to start a process. */
+const ANNOUNCED = { timeoutMs: 20_000 };
 
 export function recordEvents(nats: Nats): Events {
   const announcements: Announcement[] = [];
@@ -47,12 +50,16 @@ export function recordEvents(nats: Nats): Events {
         const found = announcementsOf(name).filter((one) => one.state === state)[count - 1];
         if (found === undefined) throw new Error(`${name} was not announced ${state} ${count} times`);
         return found;
+      }, ANNOUNCED),
+    hostPid: (name) =>
+      eventually(() => {
+        const running = statusesOf(name).filter(({ pid }) => pid !== undefined);
+        const ready = announcementsOf(name).findLast(({ state }) => state === "ready")?.instance;
+        const isTold = ready === undefined || running.some(({ instance_id }) => instance_id === ready);
+        const pid = running.at(-1)?.pid;
+        if (pid === undefined || !isTold) throw new Error(`no node has told the process of ${name}`);
+        return pid;
       }),
-    hostPid(name) {
-      const pid = statusesOf(name).findLast((event) => event.pid !== undefined)?.pid;
-      if (pid === undefined) throw new Error(`no instance of ${name} has started`);
-      return pid;
-    },
     noteProcess,
     async processesEnded() {
       await eventually(

@@ -91,7 +91,7 @@ async function endsAsItShould(world: World, name: string, hostile: Hostile): Pro
   expect(await world.call("/neighbour")).toMatchObject({ status: 200, text: "well" });
   // The first call starts the instance, so that its start does not count for the bad request.
   expect(await world.call(`/${name}`)).toMatchObject({ status: 200, text: "good" });
-  const pid = world.hostPid("neighbour");
+  const pid = await world.hostPid("neighbour");
   const traffic = startTraffic(() => world.call("/neighbour"), { clients: 2 });
   // If the head was already sent, the answer breaks off.
   const answer = await world.call(`/${name}?bad`, init).catch(() => broken);
@@ -107,6 +107,6 @@ async function endsAsItShould(world: World, name: string, hostile: Hostile): Pro
     });
   }
   // The process and the neighbour have survived.
-  expect(world.hostPid("neighbour")).toBe(pid);
+  expect(await world.hostPid("neighbour")).toBe(pid);
   expect(await world.call("/neighbour")).toMatchObject({ status: 200, text: "well" });
 }

@@ -76,7 +76,7 @@ it("is killed with all its processes where it ignores the wish that it ends", as
   await push("ignorant", programSource({ before }));
   await world.call("/ignorant");
   const child = await pidIn(file);
-  const pid = world.hostPid("ignorant");
+  const pid = await world.hostPid("ignorant");
   expect(isAlive(child)).toBe(true);
   await removeFunction(world.connection, "ignorant");
   await eventually(() => expect([isAlive(pid), isAlive(child)]).toEqual([false, false]), {
@@ -120,13 +120,13 @@ it("ends with its node-runner, and the next runner ends the processes that are l
   });
   await world.announced("orphan", "ready");
   const [child, other] = [await pidIn(file), await pidIn(strange)];
-  const pid = world.hostPid("orphan");
+  const pid = await world.hostPid("orphan");
   await node.kill9();
-  await eventually(() => expect(isAlive(pid)).toBe(false));
+  await eventually(() => expect(isAlive(pid)).toBe(false), { timeoutMs: 20_000 });
   const again = await world.startNode("mortal");
   expect([child, other].map(isAlive)).toEqual([false, false]);
   await world.announced("orphan", "ready", 2);
   expect(await world.call("/orphan")).toMatchObject({ status: 200 });
   await removeFunction(world.connection, "orphan");
   await again.drain();
-});
+}, 90_000);

@@ -30,7 +30,7 @@ it("is started by the first request, answers, sleeps when it is idle, and is sta
   });
   expect(seen.env).not.toHaveProperty("NARUN_TEST_LOG");
   expect(Object.keys(seen.env).filter((key) => /^(VITEST|npm_|NARUN_SECRETS)/.test(key))).toEqual([]);
-  const pid = world.hostPid("sleeper");
+  const pid = await world.hostPid("sleeper");
   expect(world.statuses("sleeper").map(({ status }) => status)).toEqual(["starting", "running"]);
   await world.announced("sleeper", "gone");
   await eventually(() => expect(() => process.kill(pid, 0)).toThrow());

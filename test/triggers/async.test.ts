@@ -197,6 +197,35 @@ describe("a callback", () => {
   });
 });
 
+describe("a call that is not stored", () => {
+  it.each(["narun-calls", "KV_narun-call-records"])(
+    "is not answered 202: no acknowledgement of %s",
+    async (stream) => {
+      locationOf(await post("/echo"));
+      const manager = await jetstreamManager(world.connection.connection);
+      await manager.streams.update(stream, { no_ack: true });
+      try {
+        const answer = await post("/echo");
+        expect([answer.status, answer.code]).toEqual([503, "CALL_NOT_STORED"]);
+      } finally {
+        await manager.streams.update(stream, { no_ack: false });
+      }
+    },
+    60_000,
+  );
+
+  it("is not answered 202 by a server that dies before it acknowledges", async () => {
+    locationOf(await post("/echo"));
+    process.kill(world.nats.pid, "SIGSTOP");
+    const answering = post("/echo", "lost?");
+    await world.nats.kill9();
+    const answer = await answering;
+    // The server may have come back in time.
+    if (answer.status === 202) expect((await resultOf(locationOf(answer), 60)).text).toBe("lost?");
+    else expect([answer.status, answer.code]).toEqual([503, "CALL_NOT_STORED"]);
+  }, 120_000);
+});
+
 describe("a restart of everything", () => {
   it("loses no call that was accepted", async () => {
     const accepted = await Promise.all(

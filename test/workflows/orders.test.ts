@@ -2,7 +2,7 @@
 import { pino } from "pino";
 import { afterAll, describe, expect, it } from "vitest";
 import { headerValue } from "../../contracts/index.ts";
-import { listWorkflows, orderWorkflow, showWorkflow } from "../../control/index.ts";
+import { orderWorkflow, showWorkflow } from "../../control/index.ts";
 import { Journals, type Message } from "../../nats/index.ts";
 import { createTriggerCalls } from "../../triggers/index.ts";
 import { Pinned } from "../../workflows/pinned.ts";
@@ -223,15 +223,6 @@ describe("all workflows", () => {
       expect(more("wake_lateness_seconds_total")).toBeGreaterThan(0);
       expect(now("narun_workflow_running")).toBe(0);
     });
-  });
-
-  it("are listed, also one that has only its start", async () => {
-    const journals = new Journals(world.connection);
-    await journals.send({ workflow: "absent", id: "begun" }, { t: "start" }, true);
-    const listed = await Array.fromAsync(listWorkflows(world.connection, { workflow: "absent" }));
-    expect(listed).toEqual([{ workflow: "absent", id: "begun", state: "running", at: expect.any(Number) }]);
-    const all = await Array.fromAsync(listWorkflows(world.connection, { state: "running" }));
-    expect(all.map(({ workflow }) => workflow)).toEqual(["absent"]);
   });
 
   it("go when their time is over", async () => {

@@ -80,7 +80,7 @@ describe("a workflow", () => {
     const result = world.call("/hosted/h1", post(null));
     await steps.untilSecond();
     await result;
-    process.kill(world.hostPid("hosted"), "SIGKILL");
+    process.kill(await world.hostPid("hosted"), "SIGKILL");
     const ended = await world.call("/hosted/h1/result?wait=30");
     expect(JSON.parse(ended.text)).toEqual(["first done", "second done", "third done"]);
     expect(steps.asked).toEqual([

@@ -4,6 +4,8 @@ import { type DurableConsumer, queueConsumersOf } from "../../nats/index.ts";
 /** A consumer, and how it is read. */
 export interface QueueReading {
   consumer: DurableConsumer;
+  /** The name of an event handler. */
+  label?: string;
   size: number;
   waitMs: number;
   slots: number;

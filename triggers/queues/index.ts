@@ -1,1 +1,1 @@
-export { createQueues } from "./queues.ts";
+export { createQueues, factOf, isFor, type QueueSource } from "./queues.ts";

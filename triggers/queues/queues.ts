@@ -5,7 +5,6 @@
  * I2  A change of a function's revision leaves its readers alone.
  */
 import {
-  type Consume,
   type DeadError,
   decodeTriggerAnswer,
   type FunctionSpec,
@@ -25,12 +24,51 @@ import {
 } from "../../nats/index.ts";
 import type { TriggerKind, TriggerMetric, TriggerParts } from "../kind.ts";
 import { consumersOf, type QueueReading } from "./consumers-of.ts";
+import type { RetryPolicy } from "./decide-end.ts";
 import { QueueMetrics } from "./queue-metrics.ts";
 import { type BatchResult, type QueueEvents, QueueReader, type ReaderState } from "./queue-reader.ts";
 import { tellAuthor } from "./tell-author.ts";
 
-export function createQueues(parts: TriggerParts): TriggerKind {
-  return new Queues(parts);
+/** The streams that a kind of trigger reads for functions. */
+export interface QueueSource {
+  /** A line of the log begins with it. */
+  what: string;
+  readingsOf(name: string, spec: FunctionSpec): PolicedReading[];
+  /** A message as its function gets it. */
+  factOf(message: PulledMessage, reading: QueueReading): TriggerMessage;
+  /** Whether a message is for this reading: another one may have been sent back to its own function. */
+  takes(message: PulledMessage, reading: QueueReading): boolean;
+  /** The fields of a dead letter. */
+  lettersFields(message: PulledMessage, reading: QueueReading): Headers | undefined;
+}
+
+export interface PolicedReading {
+  reading: QueueReading;
+  policy: RetryPolicy;
+}
+
+/** The queues that `consume` names. */
+const OF_CONSUME: QueueSource = {
+  what: "its queues",
+  readingsOf: (name, { consume = [], scale }) =>
+    consume.flatMap((one) =>
+      consumersOf(name, one, scale.max).map((reading) => ({
+        reading,
+        policy: { maxDeliver: one.maxDeliver, ...one.backoff },
+      })),
+    ),
+  factOf: (message) => factOf(message),
+  takes: (message, { consumer }) => isFor(message, consumer.owner),
+  lettersFields: ({ headers }) => headers,
+};
+
+export function createQueues(parts: TriggerParts, source: QueueSource = OF_CONSUME): TriggerKind {
+  return new Queues(parts, source);
+}
+
+/** Whether a message was sent back to this function out of the dead letters, or to none. */
+export function isFor({ headers = NO_HEADERS }: Pick<PulledMessage, "headers">, name: string): boolean {
+  return (headerValue(headers, headerNames.redriveFor) ?? name) === name;
 }
 
 const NO_HEADERS: Headers = new Map();
@@ -47,6 +85,7 @@ interface OpenReader {
 
 class Queues implements TriggerKind {
   readonly #parts: TriggerParts;
+  readonly #source: QueueSource;
   readonly #metrics = new QueueMetrics();
   /** By function, and by stream and consumer. */
   readonly #readers = new Map<string, Map<string, OpenReader>>();
@@ -54,15 +93,19 @@ class Queues implements TriggerKind {
   #work: Promise<unknown> = Promise.resolve();
   #letters: Promise<DeadLetters> | undefined;
 
-  constructor(parts: TriggerParts) {
+  constructor(parts: TriggerParts, source: QueueSource) {
     this.#parts = parts;
+    this.#source = source;
   }
 
   onSpec(name: string, spec: FunctionSpec | undefined): void {
     this.#work = this.#work
       .then(() => this.#apply(name, spec))
       .catch((error: unknown) => {
-        this.#parts.log.error({ function: name, error: messageOf(error) }, "its queues were not changed");
+        this.#parts.log.error(
+          { function: name, error: messageOf(error) },
+          `${this.#source.what} were not changed`,
+        );
       });
   }
 
@@ -77,20 +120,13 @@ class Queues implements TriggerKind {
 
   async #apply(name: string, spec: FunctionSpec | undefined): Promise<void> {
     const readers = this.#readers.get(name) ?? new Map<string, OpenReader>();
-    const wanted = new Map<string, { reading: QueueReading; consume: Consume; settings: string }>();
     // A paused function keeps its consumers, and reads none: a delivery would count, and end among the dead letters.
     const isPaused = spec?.paused !== undefined;
-    for (const consume of spec?.consume ?? []) {
-      for (const reading of consumersOf(name, consume, spec?.scale.max ?? 1)) {
-        const { stream, name: consumer } = reading.consumer;
-        const settings = JSON.stringify([
-          reading,
-          consume.maxDeliver,
-          consume.backoff,
-          spec?.limits.timeoutMs,
-        ]);
-        wanted.set(`${stream} ${consumer}`, { reading, consume, settings });
-      }
+    const wanted = new Map<string, PolicedReading & { settings: string }>();
+    for (const policed of spec === undefined ? [] : this.#source.readingsOf(name, spec)) {
+      const { stream, name: consumer } = policed.reading.consumer;
+      const settings = JSON.stringify([policed, spec?.limits.timeoutMs]);
+      wanted.set(`${stream} ${consumer}`, { ...policed, settings });
     }
     for (const [key, open] of readers) {
       const next = wanted.get(key);
@@ -99,9 +135,9 @@ class Queues implements TriggerKind {
       await open.reader.close(isPaused ? spec.limits.timeoutMs : 0);
       if (next === undefined) await this.#remove(name, open.consumer);
     }
-    for (const [key, { reading, consume, settings }] of wanted) {
+    for (const [key, { reading, policy, settings }] of wanted) {
       if (readers.has(key) || isPaused) continue;
-      const reader = this.#open(name, reading, consume);
+      const reader = this.#open(name, reading, policy);
       readers.set(key, { reader, consumer: reading.consumer, settings });
       reader.start();
     }
@@ -116,15 +152,16 @@ class Queues implements TriggerKind {
     });
   }
 
-  #open(name: string, { consumer, size, waitMs, slots }: QueueReading, consume: Consume): QueueReader {
-    const { stream } = consumer;
+  #open(name: string, reading: QueueReading, policy: RetryPolicy): QueueReader {
+    const { consumer, size, waitMs, slots } = reading;
+    const source = this.#source;
     const reader: QueueReader = new QueueReader({
       nats: this.#parts.nats,
       ...{ consumer, size, waitMs, slots },
-      policy: { maxDeliver: consume.maxDeliver, ...consume.backoff },
-      handle: (messages, signal) => this.#handle(name, stream, messages, signal),
-      bury: (message, error) => this.#bury(name, stream, message, error),
-      takes: ({ headers = NO_HEADERS }) => (headerValue(headers, headerNames.redriveFor) ?? name) === name,
+      policy,
+      handle: (messages, signal) => this.#handle(name, reading, messages, signal),
+      bury: (message, error) => this.#bury(name, reading, message, error),
+      takes: (message) => source.takes(message, reading),
       events: this.#eventsOf(name, consumer, () => reader.inFlight),
     });
     return reader;
@@ -155,13 +192,17 @@ class Queues implements TriggerKind {
 
   async #handle(
     service: string,
-    queue: string,
+    reading: QueueReading,
     messages: readonly PulledMessage[],
     signal: AbortSignal,
   ): Promise<BatchResult> {
     const outcome = await this.#parts.calls.call({
       service,
-      fact: { kind: "queue", queue, messages: messages.map(factOf) },
+      fact: {
+        kind: "queue",
+        queue: reading.consumer.stream,
+        messages: messages.map((message) => this.#source.factOf(message, reading)),
+      },
       isRepeatable: false,
       fields: traceOf(messages),
       signal,
@@ -177,19 +218,22 @@ class Queues implements TriggerKind {
     return { kind: "answered", verdicts: answer.verdicts, error: answer.error };
   }
 
-  async #bury(name: string, stream: string, message: PulledMessage, error: DeadError): Promise<void> {
+  async #bury(name: string, reading: QueueReading, message: PulledMessage, error: DeadError): Promise<void> {
     this.#letters ??= openDeadLetters(this.#parts.nats);
     const letters = await this.#letters.catch((fault: unknown) => {
       this.#letters = undefined;
       throw fault;
     });
-    const { subject, sequence, deliveries: attempts, storedAt, headers, data } = message;
+    const { sequence, deliveries: attempts, storedAt, data } = message;
+    const subject = this.#parts.nats.world.toWire(message.subject);
+    const { stream } = reading.consumer;
+    const headers = this.#source.lettersFields(message, reading);
     const origin = { function: name, stream, subject, sequence, storedAt: storedAt.toISOString() };
     await letters.write({ ...origin, diedAt: new Date().toISOString(), attempts, error }, headers, data);
   }
 }
 
-function factOf({
+export function factOf({
   sequence,
   subject,
   storedAt,

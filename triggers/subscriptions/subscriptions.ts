@@ -16,6 +16,7 @@ import {
   type FunctionSpec,
   headerValue,
   messageBytes,
+  type TriggerMessage,
   traceNames,
 } from "../../contracts/index.ts";
 import type { Message, Subscription } from "../../nats/index.ts";
@@ -28,8 +29,36 @@ const MAX_BYTES = 16 * 1024 * 1024;
 /** How often dropped messages of a function are a line of the log. */
 const LOG_EVERY_MS = 10_000;
 
-export function createSubscriptions(parts: TriggerParts): TriggerKind {
-  return new Subscriptions(parts);
+/** The subjects that a kind of trigger hears for functions. */
+export interface SubscriptionSource {
+  wantedOf(name: string, spec: FunctionSpec): WantedSubscription[];
+  /** A message as its function gets it. Undefined: it is not for the function. */
+  factOf(message: Message, label: string): TriggerMessage | undefined;
+}
+
+export interface WantedSubscription {
+  subject: string;
+  queue: string;
+  /** The name of an event handler. Default: empty. */
+  label?: string;
+}
+
+/** The subjects of `subscribe`. */
+const OF_SUBSCRIBE: SubscriptionSource = {
+  wantedOf: (name, { subscribe = [] }) => subscribe.map(({ subject, queue = name }) => ({ subject, queue })),
+  factOf: ({ subject, headers, data }) => ({
+    id: headerValue(headers, "Nats-Msg-Id") ?? crypto.randomUUID(),
+    ...{ subject, timestamp: Date.now(), attempts: 1 },
+    headers: Object.fromEntries(headers ?? []),
+    data,
+  }),
+};
+
+export function createSubscriptions(
+  parts: TriggerParts,
+  source: SubscriptionSource = OF_SUBSCRIBE,
+): TriggerKind {
+  return new Subscriptions(parts, source);
 }
 
 /** The subscriptions of one function, and its messages. */
@@ -48,28 +77,32 @@ class Subscriber {
 
 class Subscriptions implements TriggerKind {
   readonly #parts: TriggerParts;
+  readonly #source: SubscriptionSource;
   readonly #byFunction = new Map<string, Subscriber>();
   #open = 0;
   #onIdle: (() => void) | undefined;
 
-  constructor(parts: TriggerParts) {
+  constructor(parts: TriggerParts, source: SubscriptionSource) {
     this.#parts = parts;
+    this.#source = source;
   }
 
   onSpec(name: string, spec: FunctionSpec | undefined): void {
     const subscriber = this.#byFunction.get(name) ?? new Subscriber();
     this.#byFunction.set(name, subscriber);
-    const wanted = new Map(
-      (spec?.subscribe ?? []).map(({ subject, queue = name }) => [`${queue} ${subject}`, { subject, queue }]),
-    );
+    const all = spec === undefined ? [] : this.#source.wantedOf(name, spec);
+    const wanted = new Map(all.map((one) => [`${one.queue} ${one.subject}`, one]));
     for (const [key, subscription] of subscriber.subscriptions) {
       if (wanted.has(key)) continue;
       subscriber.subscriptions.delete(key);
       void subscription.drain().catch(() => undefined);
     }
-    for (const [key, { subject, queue }] of wanted) {
+    for (const [key, { subject, queue, label = "" }] of wanted) {
       if (subscriber.subscriptions.has(key)) continue;
-      const take = (message: Message) => this.#take(name, subscriber, message);
+      const take = (message: Message) => {
+        const fact = this.#source.factOf(message, label);
+        if (fact !== undefined) this.#take(name, subscriber, message, fact);
+      };
       subscriber.subscriptions.set(key, this.#parts.nats.subscribe(subject, take, { queue }));
     }
     if (spec === undefined && subscriber.open === 0) this.#byFunction.delete(name);
@@ -105,7 +138,7 @@ class Subscriptions implements TriggerKind {
     ];
   }
 
-  #take(name: string, subscriber: Subscriber, message: Message): void {
+  #take(name: string, subscriber: Subscriber, message: Message, fact: TriggerMessage): void {
     const { byteLength } = message.data;
     if (subscriber.open >= MAX_MESSAGES || subscriber.bytes + byteLength > MAX_BYTES) {
       this.#drop(name, subscriber, message);
@@ -114,7 +147,7 @@ class Subscriptions implements TriggerKind {
     this.#open += 1;
     subscriber.open += 1;
     subscriber.bytes += byteLength;
-    void this.#call(name, subscriber, message).finally(() => {
+    void this.#call(name, subscriber, message, fact).finally(() => {
       this.#open -= 1;
       subscriber.open -= 1;
       subscriber.bytes -= byteLength;
@@ -122,7 +155,7 @@ class Subscriptions implements TriggerKind {
     });
   }
 
-  async #call(name: string, subscriber: Subscriber, message: Message): Promise<void> {
+  async #call(name: string, subscriber: Subscriber, message: Message, fact: TriggerMessage): Promise<void> {
     const trace =
       headerValue(message.headers, "Traceparent") ?? headerValue(message.headers, traceNames.parent);
     const outcome = await this.#parts.calls.call({
@@ -130,14 +163,7 @@ class Subscriptions implements TriggerKind {
       fact: {
         kind: "message",
         wantsReply: message.reply !== undefined,
-        message: {
-          id: headerValue(message.headers, "Nats-Msg-Id") ?? crypto.randomUUID(),
-          subject: message.subject,
-          timestamp: Date.now(),
-          attempts: 1,
-          headers: Object.fromEntries(message.headers ?? []),
-          data: message.data,
-        },
+        message: fact,
       },
       isRepeatable: false,
       ...(trace === undefined ? {} : { fields: ["traceparent", trace] }),

@@ -1,4 +1,6 @@
 import { withActions } from "./action-caller.ts";
+import { EventPort } from "./event-port.ts";
+import { Events } from "./events.ts";
 import { Journal, type JournalPlan } from "./journal.ts";
 import { KvBucket } from "./kv.ts";
 import { ObjectBucket } from "./objects.ts";
@@ -18,6 +20,7 @@ const constructors = {
   objects: ({ name }: Named) => new ObjectBucket(name),
   service: ({ name, service }: Named & { service: string }) => withActions(new Service(name, service)),
   publish: ({ name }: Named) => new Publisher(name),
+  events: ({ name }: Named) => new Events(name),
   ratelimit: ({ name }: Named) => new RateLimit(name),
   workflow: ({ name }: Named) => new Workflows(name),
 };
@@ -33,6 +36,11 @@ export type BindingPlan = {
 export function createBinding(plan: BindingPlan): object {
   const create: (plan: never) => object = constructors[plan.kind];
   return create(plan as never);
+}
+
+/** Makes the events of a service: by all its bindings, and below its own name. */
+export function createEventPort(): object {
+  return new EventPort();
 }
 
 /** Makes the host's side of a workflow. */

@@ -1,4 +1,4 @@
-import { type BindingPlan, createBinding, createJournal } from "./create-binding.ts";
+import { type BindingPlan, createBinding, createEventPort, createJournal } from "./create-binding.ts";
 import type { JournalPlan } from "./journal.ts";
 
 /** The host's description of a function's `env`: values, secrets included, and bindings with an API of their own. */
@@ -18,10 +18,13 @@ export interface EnvPlan {
 /** The property of `env` that the code of `workflow(…)` reads (functions/sdk/workflow/journal.ts). No variable has such a name. */
 const JOURNAL = "narun:journal";
 
+/** The property that `ctx.publish` of a service reads (functions/sdk/service/event-port.ts). */
+const EVENTS = "narun:events";
+
 export type Env = Readonly<Record<string, unknown>>;
 
 /** Creates the `env` of the handlers. A binding's object is created at the first access to its property. */
-export function createEnv({ values, bindings, journal }: EnvPlan): Env {
+export function createEnv({ values, bindings, journal, service }: EnvPlan): Env {
   const env: Record<string, unknown> = values;
   for (const plan of bindings) {
     let binding: object | undefined;
@@ -31,13 +34,17 @@ export function createEnv({ values, bindings, journal }: EnvPlan): Env {
     };
     Object.defineProperty(env, plan.name, { enumerable: true, get });
   }
-  if (journal !== undefined) {
-    let made: object | undefined;
-    const get = () => {
-      made ??= createJournal(journal);
-      return made;
-    };
-    Object.defineProperty(env, JOURNAL, { get });
-  }
+  if (journal !== undefined) hide(env, JOURNAL, () => createJournal(journal));
+  if (service !== undefined) hide(env, EVENTS, createEventPort);
   return Object.freeze(env);
+}
+
+/** A property that is made at its first use, and is not seen in a list. */
+function hide(env: object, name: string, create: () => object): void {
+  let made: object | undefined;
+  const get = () => {
+    made ??= create();
+    return made;
+  };
+  Object.defineProperty(env, name, { get });
 }

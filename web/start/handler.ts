@@ -1,5 +1,8 @@
 import type { Env } from "../bindings/env.ts";
+import { errorText } from "../console/error-text.ts";
+import { decodeUtf8 } from "../encoding/encoding.ts";
 import type { Request } from "../fetch/request.ts";
+import { Response } from "../fetch/response.ts";
 import { TRIGGERS, type Trigger } from "../host/boundary.ts";
 import { callTrigger, type Take, type TriggerResult } from "../triggers/handlers.ts";
 
@@ -49,7 +52,7 @@ export function resolveHandlers(
     trigger(kind, request, context) {
       const take = takes.get(kind);
       if (take === undefined) throw new NoSuchHandler(kind);
-      return callTrigger(kind, take, request, env, context);
+      return callTrigger({ trigger: kind, take, request, env, context }, { Response, decodeUtf8, errorText });
     },
   };
 }

@@ -1,5 +1,7 @@
 /** The body of a trigger's request (contracts/wire/trigger.ts): a line of JSON, and the bytes of the messages after it. */
-import { decodeUtf8 } from "../encoding/encoding.ts";
+
+/** Bytes → text, by UTF-8. */
+export type DecodeUtf8 = (bytes: Uint8Array<ArrayBuffer>) => string;
 
 /** A message, as its head describes it. */
 export interface MessageHead {
@@ -26,7 +28,10 @@ export interface TriggerHead {
 const LINE_FEED = 10;
 
 /** Narun itself wrote the body: a head that is none ends in an error. */
-export function readTriggerBody(body: Uint8Array<ArrayBuffer>): {
+export function readTriggerBody(
+  body: Uint8Array<ArrayBuffer>,
+  decodeUtf8: DecodeUtf8,
+): {
   head: TriggerHead;
   messages: { head: MessageHead; data: Uint8Array<ArrayBuffer> }[];
 } {

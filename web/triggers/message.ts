@@ -1,6 +1,5 @@
 /** The messages that handlers get: `Message` of a subscription or a stream, `MessageBatch` of a stream. */
-import { decodeUtf8 } from "../encoding/encoding.ts";
-import type { MessageHead } from "./body.ts";
+import type { DecodeUtf8, MessageHead } from "./body.ts";
 
 /** A handler's verdict on a message. */
 export type Verdict = "ack" | { retry: { delaySeconds?: number } } | null;
@@ -16,16 +15,18 @@ export class Message {
   readonly attempts: number;
   readonly headers: Readonly<Record<string, readonly string[]>>;
   readonly #data: Uint8Array<ArrayBuffer>;
+  readonly #decode: DecodeUtf8;
   #body: { value: unknown } | undefined;
   #verdict: Verdict = null;
 
-  constructor(head: MessageHead, data: Uint8Array<ArrayBuffer>) {
+  constructor(head: MessageHead, data: Uint8Array<ArrayBuffer>, decode: DecodeUtf8) {
     this.id = head.id;
     this.subject = head.subject;
     this.timestamp = new Date(head.timestamp);
     this.attempts = head.attempts;
     this.headers = head.headers;
     this.#data = data;
+    this.#decode = decode;
   }
 
   /**
@@ -38,7 +39,7 @@ export class Message {
   }
 
   text(): string {
-    return decodeUtf8(this.#data);
+    return this.#decode(this.#data);
   }
 
   json(): unknown {

@@ -9,6 +9,8 @@ import {
 import { readTriggerBody } from "./body.ts";
 import { Message, MessageBatch } from "./message.ts";
 
+const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
 const message: fc.Arbitrary<TriggerMessage> = fc.record({
   id: fc.string(),
   subject: fc.string(),
@@ -23,7 +25,7 @@ describe("the body of a trigger's request", () => {
     fc.assert(
       fc.property(fc.string(), fc.array(message), (queue, messages) => {
         const body = encodeTrigger({ kind: "queue", queue, messages });
-        const read = readTriggerBody(new Uint8Array(body));
+        const read = readTriggerBody(new Uint8Array(body), decode);
         expect(read.head.queue).toBe(queue);
         expect(read.messages).toEqual(
           messages.map(({ data, ...facts }) => ({
@@ -51,7 +53,7 @@ describe("the answer to a batch", () => {
         verdict,
         fc.boolean(),
         (verdicts, ofAll, threw) => {
-          const messages = verdicts.map((_, at) => new Message(headOf(at), new Uint8Array()));
+          const messages = verdicts.map((_, at) => new Message(headOf(at), new Uint8Array(), decode));
           const batch = new MessageBatch("q", messages);
           for (const [at, each] of verdicts.entries())
             for (const one of each) say(one, messages[at], messages[at]);
@@ -102,6 +104,7 @@ describe("a message's body", () => {
     new Message(
       { ...headOf(0), headers: type === undefined ? {} : { "Content-Type": [type] } },
       new Uint8Array(Buffer.from(data)),
+      decode,
     ).body;
 
   it("follows its content type, and else its form", () => {

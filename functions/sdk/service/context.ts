@@ -24,8 +24,8 @@ export interface ServiceContext<Errors extends ErrorTypes = ErrorTypes, E = unkn
   readonly headers: Headers;
   /** An error that the service declares: throw it. */
   error<Name extends keyof Errors & string>(name: Name, ...data: DataOf<Errors, Name>): ActionError<Name>;
-  /** Publishes an event. Resolves when it is stored. */
-  publish(subject: string, value: unknown, options?: PublishOptions): Promise<void>;
+  /** Publishes an event below the service's own name, or of its `events` bindings. Resolves when it is stored. */
+  publish(subject: string, value?: unknown, options?: PublishOptions): Promise<void>;
   /** The value of the next event on a subject. Rejects when the time is over: `timeout` in milliseconds, by default 30 s. */
   once<Value = unknown>(subject: string, options?: { timeout?: number }): Promise<Value>;
 }
@@ -82,9 +82,10 @@ export class CallContext implements ServiceContext {
     return new ActionError(name, data);
   }
 
-  async publish(subject: string, value: unknown, options: PublishOptions = {}): Promise<void> {
-    const json = JSON.stringify(value);
-    if (json === undefined) throw new TypeError(`publish("${subject}"): the value has no form in JSON`);
+  async publish(subject: string, value?: unknown, options: PublishOptions = {}): Promise<void> {
+    const json = JSON.stringify(value) as string | undefined;
+    if (json === undefined && value !== undefined)
+      throw new TypeError(`publish("${subject}"): the value has no form in JSON`);
     await eventPortOf(this.env).publish(subject, json, options);
   }
 

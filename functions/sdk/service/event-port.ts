@@ -5,13 +5,15 @@ export interface PublishOptions {
   retain?: boolean;
   /** How long it is kept, in seconds. */
   ttl?: number;
-  /** Events of one key are handled in order. */
+  /** Events of one key are handled in order. Default: those of one subject are. */
   key?: string;
+  /** A second event of this id within ten minutes is not published. */
+  id?: string;
 }
 
 export interface EventPort {
-  /** Resolves when the event is stored. `json`: its value. */
-  publish(subject: string, json: string, options: PublishOptions): Promise<void>;
+  /** Resolves when the event is stored. `json`: its value; undefined: it has none. */
+  publish(subject: string, json: string | undefined, options: PublishOptions): Promise<void>;
   /** The value of the next event, as JSON. */
   once(subject: string, timeoutMs: number): Promise<{ subject: string; json: string }>;
 }

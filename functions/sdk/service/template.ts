@@ -1,6 +1,6 @@
 /**
  * Templates of subjects and paths: `orders.item.{id}.pay`, `/orders/{id}/pay`. `{id}` and `*` stand for one part, `>` at the end for
- * one or more. contracts/action-routes.ts has the gateway's own; test/services/routes.test.ts compares the two.
+ * one or more. contracts/route-template.ts has the gateway's own; test/services/codes.test.ts compares the two.
  */
 
 /** The parameters of a request, and the parts that `*` and `>` stand for. */

@@ -253,8 +253,8 @@ export class Executor {
   /** The first record of a run has the revision, and so has every waiting one. */
   #revisionFor(state: StateName): { rev?: string } {
     const { revision } = this.#options;
-    const isNeeded =
-      state === "waiting" || state === "paused" || (this.#records.length === 0 && this.#isFirst);
+    const hasOne = this.#records.some(({ log }) => log.mark !== true);
+    const isNeeded = state === "waiting" || state === "paused" || (!hasOne && this.#isFirst);
     this.#isFirst = false;
     return revision !== undefined && isNeeded ? { rev: revision } : {};
   }

@@ -13,7 +13,8 @@ export interface WorkflowFault {
 
 /** A message of the subject `in`. */
 export type WorkflowInput =
-  | { t: "start"; input?: unknown; parent?: WorkflowParent }
+  /** `trace`: the place of the start in its trace, as `traceparent` (W3C Trace Context). */
+  | { t: "start"; input?: unknown; parent?: WorkflowParent; trace?: string }
   | { t: "signal"; id: string; name: string; payload?: unknown }
   | { t: "cancel" | "pause" | "resume" | "retry"; id: string }
   | { t: "migrate"; id: string; revision: string }

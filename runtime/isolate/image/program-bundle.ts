@@ -15,6 +15,7 @@ export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const PROGRAM_PARTS = [
   "contracts",
   "functions/sdk",
+  "keys",
   "local",
   "machine",
   "nats",

@@ -1,4 +1,5 @@
 import type { FunctionConfig } from "../../../contracts/index.ts";
+import type { Sealer } from "../../../keys/index.ts";
 import type { StreamParts } from "../../../streams/index.ts";
 import type { Measure } from "../process/cpu-meter.ts";
 import type { HostOperations } from "../process/host-calls.ts";
@@ -13,6 +14,8 @@ import { countCalls, createSubrequests } from "./subrequests.ts";
 export interface OperationsOptions extends StreamParts {
   /** The rate limits of the host process, for all its functions. */
   rateLimits: RateLimits;
+  /** Seals the values of bindings with `seal:`. Default: they are refused. */
+  sealer?: Sealer | undefined;
   config: FunctionConfig;
   /** The node's deny list: rules of egress. */
   egressDeny: readonly string[];
@@ -29,12 +32,13 @@ export interface OperationsOptions extends StreamParts {
 /** All operations that a function's isolate may call on its host. */
 export function createOperations(options: OperationsOptions): HostOperations {
   const { config, egressDeny, log, measure, endOf = () => undefined, hopsOf = () => 0 } = options;
-  const { nats, peers, presence, calls, rateLimits } = options;
+  const { nats, peers, presence, calls, rateLimits, sealer } = options;
   const lane = poolLanes.open();
   const subrequests = createSubrequests({ config, log });
   const bindings = createBindings({
     streams: { nats, peers, presence, calls },
     rateLimits,
+    sealer,
     config,
     endOf,
     hopsOf,

@@ -20,6 +20,7 @@ import type { Instance, SocketPlace } from "../../instance/instance.ts";
 import type { startInstance } from "../../instance/start-instance.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
 import { RateLimits } from "../operations/bindings/rate-limits.ts";
+import { createKeyChannel, type KeyChannel } from "./key-channel.ts";
 import { send } from "./runner-channel.ts";
 import { createSpanChannel, type SpanChannel } from "./span-channel.ts";
 
@@ -31,6 +32,7 @@ export interface HostParts {
   readonly calls: OpenCalls;
   readonly rateLimits: RateLimits;
   readonly ledger: Ledger;
+  readonly keys: KeyChannel;
   /** Rules of egress that win over a function's own. */
   readonly egressDeny: readonly string[];
   /** The socket for gateways of this machine; undefined where there is none. */
@@ -84,9 +86,17 @@ export async function openHostParts(
     calls: createOpenCalls(connection),
     rateLimits: new RateLimits(),
     ledger: new Ledger(connection),
+    keys: createKeyChannel((message) => void send(message)),
     door: await opening,
     spans: isTraced ? createSpanChannel() : undefined,
   };
+}
+
+/** Logs in anew where the runner asks for it. */
+export async function renewLogin(parts: HostParts | undefined, renewal: number | undefined): Promise<void> {
+  if (renewal === undefined) return;
+  await parts?.nats.renewLogin();
+  send({ type: "renewed", renewal });
 }
 
 /** Closes the parts. The last spans go to the runner. */

@@ -36,6 +36,7 @@ import { Enforcement } from "./enforcement.ts";
 import { Entries } from "./entries.ts";
 import { createFullness, type Fullness } from "./fullness.ts";
 import { createIsolateLink, type IsolateLink } from "./isolate-link.ts";
+import type { KeyChannel } from "./key-channel.ts";
 import { loadFunction } from "./load-function.ts";
 import type { Pool } from "./pool.ts";
 import { createRequestEnds } from "./request-ends.ts";
@@ -47,6 +48,7 @@ export interface IsolateSandboxOptions {
   presence: StreamPresence;
   calls: OpenCalls;
   rateLimits: RateLimits;
+  keys: KeyChannel;
   pool: Pool;
   watchdog: Watchdog;
   egressDeny: readonly string[];
@@ -110,12 +112,13 @@ export class IsolateSandbox implements Sandbox {
   }
 
   #createLink(): IsolateLink {
-    const { nats, peers, presence, calls, rateLimits, config, egressDeny } = this.#options;
+    const { nats, peers, presence, calls, rateLimits, keys, config, egressDeny } = this.#options;
     const { log } = this.#owner;
     return createIsolateLink({
       enter: (id, ...message) => this.#entries.enter(id, ...message),
       operations: createOperations({
         ...{ nats, peers, presence, calls, rateLimits, config, egressDeny },
+        sealer: keys.sealerOf(config.name),
         endOf: (id) => (this.#owner.requests.isOver(id) ? undefined : this.#ends.signalOf(id)),
         hopsOf: (id) => this.#owner.requests.hopsOf(id),
         measure: this.#entries.measure,

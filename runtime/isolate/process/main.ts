@@ -20,6 +20,7 @@ import {
   type HostParts,
   openHostParts,
   refused,
+  renewLogin,
   startReported,
 } from "./host-parts.ts";
 import { IsolateSandbox } from "./isolate-sandbox.ts";
@@ -79,7 +80,7 @@ async function receive(message: ToHost): Promise<void> {
       return send({ type: "ready" });
     case "login":
       login = message.login;
-      return;
+      return renewLogin(running, message.renewal);
     case "start": {
       memory.note();
       const started = start(message).finally(() => starts.delete(started));
@@ -96,6 +97,8 @@ async function receive(message: ToHost): Promise<void> {
       });
     case "drain":
       return instances.get(message.instance)?.life.drain(message);
+    case "key":
+      return running?.keys.provide(message.id, message.answer);
     case "source-map":
       return sourceMaps.provide(message.revision, message.sourceMap);
     case "inspect":
@@ -125,7 +128,12 @@ async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOu
   return tryBundle(
     {
       ...running,
-      operations: createOperations({ ...running, config: order.config, log: () => undefined }),
+      operations: createOperations({
+        ...running,
+        config: order.config,
+        sealer: running.keys.sealerOf(order.config.name),
+        log: () => undefined,
+      }),
       adopted: (isolate) => owners.set(isolate, order.config.name),
     },
     order,

@@ -7,7 +7,7 @@ import { findCgroup } from "./cgroup.ts";
 import { findLaunchers, type Means } from "./confinement.ts";
 import { ExecHost } from "./exec-host.ts";
 import { type Job, type JobOptions, startJob } from "./job.ts";
-import { killMarked } from "./processes-of.ts";
+import { endMarked } from "./processes-of.ts";
 
 export interface ExecOptions {
   /** The folder below which programs have their own folders. */
@@ -51,7 +51,7 @@ async function endLeftovers(all: string): Promise<void> {
     const [, pid, startTime = ""] = /^(\d+)-(\d*)$/.exec(name) ?? [];
     if (pid === undefined || isRunning({ pid: Number(pid), startTime: startTime || null })) continue;
     const folder = join(all, name);
-    killMarked({ folder }, folder);
+    await endMarked({ folder }, folder);
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }

@@ -3,7 +3,8 @@
  * that was killed, are found, too. Linux only; elsewhere the group is all that is known.
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { sendSignal } from "../../../machine/index.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isRunning, sendSignal } from "../../../machine/index.ts";
 import { isMarkOf, limitOf } from "./process-mark.ts";
 
 /** The processes of one start of a program, or of all programs of a runner by their folder. */
@@ -30,19 +31,27 @@ function isMark(mark: Mark, limit: bigint): boolean {
  * Kills all processes with a mark, and processes that still work in the folder of the program, or of programs. A process that forks
  * meanwhile is caught in the next round.
  */
-export function killMarked(mark: Mark, folder: string): number {
-  let killed = 0;
-  for (let round = 0; round < MAX_ROUNDS; round++) {
-    const found = new Set([...findMarked(mark), ...findWorkingIn(folder)]);
-    const pids = [...found].filter((pid) => pid !== process.pid);
-    if (pids.length === 0) return killed;
-    killed += round === 0 ? pids.length : 0;
-    for (const pid of pids) trySignal(pid);
-  }
-  return killed;
+export function killMarked(mark: Mark, folder: string): void {
+  for (let round = 0; round < MAX_ROUNDS; round++) if (!killRound(mark, folder)) return;
+}
+
+/** Does the same, and resolves when none of them runs: a busy machine takes a while to end what it was told to end. */
+export async function endMarked(mark: Mark, folder: string): Promise<void> {
+  const deadline = performance.now() + END_MS;
+  while (killRound(mark, folder) && performance.now() < deadline) await sleep(POLL_MS);
 }
 
 const MAX_ROUNDS = 50;
+const END_MS = 5_000;
+const POLL_MS = 10;
+
+/** Whether one was there. A process that has ended, and that its parent has not collected yet, keeps its mark. */
+function killRound(mark: Mark, folder: string): boolean {
+  const found = new Set([...findMarked(mark), ...findWorkingIn(folder)]);
+  const running = [...found].filter((pid) => pid !== process.pid && isRunning({ pid, startTime: null }));
+  for (const pid of running) trySignal(pid);
+  return running.length > 0;
+}
 
 /** A process with a terminal is a person who looks around in the folder. */
 function findWorkingIn(folder: string): number[] {

@@ -16,6 +16,8 @@ function publishedBy(one: Capability): string[] {
       return [`$KV.${one.bucket}.>`, ...streamSubjects(`KV_${one.bucket}`)];
     case "objects":
       return [`$O.${one.bucket}.>`, ...streamSubjects(`OBJ_${one.bucket}`)];
+    case "events":
+    // A program publishes by HTTP or NATS of its own; the streams of events are narun's.
     case "ratelimit":
     case "workflow":
       return [];

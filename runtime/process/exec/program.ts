@@ -23,7 +23,6 @@ import {
   NarunError,
   parseJson,
   subjects,
-  WORLD_KEY,
 } from "../../../contracts/index.ts";
 import {
   createGuestRules,
@@ -46,13 +45,15 @@ import { makeInstanceFolder } from "./instance-folder.ts";
 import { missingInterpreter, unfitFor } from "./launch.ts";
 import { createMark } from "./process-mark.ts";
 import { findMarked } from "./processes-of.ts";
+import { metadataOf } from "./program-metadata.ts";
 import { describeEnd, factsOf, ProgramOutput } from "./program-output.ts";
 import { subjectsOf } from "./program-subjects.ts";
+import { traceProgram } from "./program-traces.ts";
 import { RELAY_PORT } from "./relay.ts";
 import { STOPPING } from "./stopping.ts";
 
 export interface ProgramOptions {
-  parts: Pick<HostParts, "node" | "nats" | "log">;
+  parts: Pick<HostParts, "node" | "nats" | "spans" | "log">;
   nats: Nats;
   instance: string;
   revision: string;
@@ -206,7 +207,8 @@ export class Program {
   }
 
   async #prepare(): Promise<void> {
-    const { folder, instance, file, config, searchPath, kind, nats, parts, means, files } = this.#options;
+    const { folder, instance, revision, file, config, searchPath, kind } = this.#options;
+    const { nats, parts, means, files } = this.#options;
     const { mark } = this.#mark;
     const confined = confine({ config, means, root: join(folder, instance), instance, mark });
     if (typeof confined === "string") throw new NarunError("NODE_CANNOT_CONFINE", { detail: confined });
@@ -227,7 +229,11 @@ export class Program {
       direct: kind === "trial" ? undefined : nats.world.toWire(subjects.instanceRequests(instance)),
       rules:
         kind === "service" ? openRules : createGuestRules({ service: config.name, ...subjectsOf(config) }),
-      metadata: this.#metadata(),
+      metadata: metadataOf({
+        ...{ world: nats.world.id, node: parts.node, config, instance, revision },
+        inForce: confined.inForce,
+      }),
+      trace: traceProgram({ service: config.name, instance, revision, spans: parts.spans }),
       socketPath: config.network === false ? join(this.#root, DOOR_SOCKET) : undefined,
       timeoutMs: config.limits.timeoutMs,
       stats: () => ({
@@ -363,21 +369,6 @@ export class Program {
     if (this.#confined?.cgroup !== undefined) leaveCgroup(this.#confined.cgroup);
     if (this.#root !== undefined)
       await rm(this.#root, { recursive: true, force: true }).catch(() => undefined);
-  }
-
-  #metadata(): Record<string, string> {
-    const { inForce = [] } = this.#confined ?? {};
-    const { nats, parts, config, instance, revision } = this.#options;
-    return {
-      "narun.function": config.name,
-      "narun.instance": instance,
-      "narun.node": parts.node,
-      "narun.revision": revision,
-      "narun.mode": config.mode,
-      "narun.concurrency": String(config.scale.concurrency),
-      ...(inForce.length === 0 ? {} : { "narun.limits": inForce.join("; ") }),
-      [WORLD_KEY]: nats.world.id,
-    };
   }
 
   #announce(state: Partial<Announcement>): void {

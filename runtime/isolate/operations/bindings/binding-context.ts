@@ -1,4 +1,5 @@
-import type { Limits } from "../../../../contracts/index.ts";
+import type { Capability, Limits } from "../../../../contracts/index.ts";
+import type { Sealer } from "../../../../keys/index.ts";
 import type { StreamParts } from "../../../../streams/index.ts";
 import type { FindDeclared } from "./declared.ts";
 import type { RateLimits } from "./rate-limits.ts";
@@ -9,7 +10,11 @@ export interface BindingContext {
   name: string;
   streams: StreamParts;
   rateLimits: RateLimits;
+  /** With the labels' keys of the function. */
+  sealer?: Sealer | undefined;
   declared: FindDeclared;
+  /** All declared bindings of a kind. */
+  allDeclared<K extends Capability["kind"]>(kind: K): Extract<Capability, { kind: K }>[];
   limits: Limits;
   /** The signal that aborts when a request is over; undefined for a request that is over already. */
   endOf(owner: number): AbortSignal | undefined;

@@ -28,6 +28,7 @@ const config = FunctionConfigSchema.parse({
     { name: "FILES", objects: "bucket" },
     { name: "OTHER", service: "other" },
     { name: "EVENTS", publish: ["orders.*"] },
+    { name: "FACTS", events: ["facts.*"] },
     { name: "LIMIT", ratelimit: { limit: 3, periodSeconds: 60 } },
     { name: "ORDERS", workflow: "orders" },
   ],
@@ -60,6 +61,9 @@ const RIGHT: Record<string, unknown[]> = {
   "objects.delete": ["FILES", "name"],
   "objects.list": ["FILES", "", undefined, undefined],
   "publish.publish": ["EVENTS", "orders.x", "data", []],
+  "events.publish": ["FACTS", "facts.x", "1", "application/json", false, undefined, "key", undefined],
+  "events.once": ["FACTS", "facts.*", 50],
+  "events.last": ["FACTS", "facts.x"],
   "ratelimit.limit": ["LIMIT", "key"],
   "workflows.start": ["ORDERS", "id", '{"t":"start"}'],
   "workflows.send": ["ORDERS", "id", '{"t":"cancel","id":"1"}'],
@@ -92,7 +96,7 @@ const HOSTILE: unknown[] = [
 
 it("has an operation for each kind of call, and these arguments are right", async () => {
   expect(Object.keys(operations).sort()).toEqual(Object.keys(RIGHT).sort());
-  const expected = new Set(["objects.read", "publish.request"]);
+  const expected = new Set(["objects.read", "publish.request", "events.once"]);
   for (const [name, values] of Object.entries(RIGHT)) {
     const error = await call(name, values);
     expect({ name, error: error?.message }).toEqual({

@@ -5,6 +5,7 @@ import { sendToIsolate } from "../stream-adapters.ts";
 import { readCursor, readKey, readPrefix, readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { createLargeValues } from "./large-values.ts";
+import { createSealing, sealKv } from "./sealing.ts";
 import { naming } from "./store-failure.ts";
 
 const MAX_TTL_SECONDS = 10 * 365 * 24 * 3_600;
@@ -15,6 +16,7 @@ const MAX_WATCHES = 100;
 export function createKvOperations({
   streams: { nats },
   declared,
+  sealer,
   limits,
   endOf,
 }: BindingContext): HostOperations {
@@ -22,10 +24,15 @@ export function createKvOperations({
   const large = createLargeValues(nats.maxPayload);
   let watches = 0;
 
+  const openOne = (bucket: string, seal: string | undefined): ByteKv => {
+    const kv = openByteKv(nats, bucket, { maxBytes: limits.maxStoreBytes });
+    return seal === undefined ? kv : sealKv(kv, bucket, createSealing(sealer, seal));
+  };
   const bucketOf = (name: unknown): { bucket: string; kv: ByteKv } => {
-    const { bucket } = declared("kv", name);
-    const kv = open.get(bucket) ?? openByteKv(nats, bucket, { maxBytes: limits.maxStoreBytes });
-    open.set(bucket, kv);
+    const { bucket, seal } = declared("kv", name);
+    const place = `${bucket} ${seal ?? ""}`;
+    const kv = open.get(place) ?? openOne(bucket, seal);
+    open.set(place, kv);
     return { bucket, kv };
   };
   const readRevision = (value: unknown) =>

@@ -5,6 +5,7 @@ import { type CallContext, CallError, type HostOperations } from "../../process/
 import { receiveFromIsolate, sendToIsolate } from "../stream-adapters.ts";
 import { readCursor, readKey, readPairs, readPrefix, readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
+import { createSealing, sealObjects } from "./sealing.ts";
 import { naming } from "./store-failure.ts";
 
 const MAX_PAGE = 1_000;
@@ -103,12 +104,17 @@ class ObjectStores {
   }
 
   #storeOf(binding: unknown): { bucket: string; store: ByteObjects } {
-    const { declared, limits, streams } = this.#context;
-    const { bucket } = declared("objects", binding);
-    const store =
-      this.#open.get(bucket) ?? openByteObjects(streams.nats, bucket, { maxBytes: limits.maxStoreBytes });
-    this.#open.set(bucket, store);
+    const { bucket, seal } = this.#context.declared("objects", binding);
+    const place = `${bucket} ${seal ?? ""}`;
+    const store = this.#open.get(place) ?? this.#openStore(bucket, seal);
+    this.#open.set(place, store);
     return { bucket, store };
+  }
+
+  #openStore(bucket: string, seal: string | undefined): ByteObjects {
+    const { limits, streams, sealer } = this.#context;
+    const store = openByteObjects(streams.nats, bucket, { maxBytes: limits.maxStoreBytes });
+    return seal === undefined ? store : sealObjects(store, bucket, createSealing(sealer, seal));
   }
 
   #countBody(): void {
@@ -167,6 +173,7 @@ async function* readable(chunks: AsyncGenerator<Uint8Array, void>): AsyncGenerat
   try {
     yield* chunks;
   } catch (error) {
+    if (error instanceof CallError) throw error;
     if (isNarunError(error, "OBJECT_NOT_FOUND"))
       throw new Error("the object was replaced or deleted while it was read");
     if (isNarunError(error, "DIGEST_MISMATCH"))

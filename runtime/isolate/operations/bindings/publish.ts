@@ -18,6 +18,7 @@ import { traceToHandOn } from "../handed-on-trace.ts";
 import { readPairs, readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { createLargeValues } from "./large-values.ts";
+import { createSealedSends } from "./sealed-sends.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 300_000;
@@ -26,7 +27,11 @@ const MAX_HEADER_BYTES = 16 * 1024;
 /** The one header of NATS that functions may set: JetStream drops duplicates by it. */
 const ALLOWED = "nats-msg-id";
 
-export function createPublishOperations({ streams: { nats }, declared }: BindingContext): HostOperations {
+export function createPublishOperations({
+  streams: { nats },
+  declared,
+  sealer,
+}: BindingContext): HostOperations {
   const readSubject = (name: unknown, subject: unknown): string => {
     const { subjects } = declared("publish", name);
     if (typeof subject !== "string" || !subject.isWellFormed() || !isLiteralSubject(subject)) {
@@ -41,6 +46,7 @@ export function createPublishOperations({ streams: { nats }, declared }: Binding
     }
     return subject;
   };
+  const sealed = createSealedSends({ declared, sealer });
   const large = createLargeValues(nats.maxPayload);
   const limits = { maxBytes: nats.maxPayload - MAX_HEADER_BYTES, label: "A message" };
 
@@ -48,14 +54,21 @@ export function createPublishOperations({ streams: { nats }, declared }: Binding
     "publish.publish": ([name, subjectValue, data, headerValues], context) => {
       const subject = readSubject(name, subjectValue);
       const headers = withTrace(readHeaders(headerValues), context.trace);
-      return large.accept(data, limits, context, (bytes) => {
-        nats.publish(subject, bytes, headers);
-        return undefined;
-      });
+      const send = (bytes: Uint8Array) => nats.publish(subject, bytes, headers);
+      const sends = sealed.of(name);
+      if (sends === undefined)
+        return large.accept(data, limits, context, (bytes) => {
+          send(bytes);
+          return undefined;
+        });
+      const bounds = { ...limits, maxBytes: sends.fitting(limits.maxBytes) };
+      return large.accept(data, bounds, context, (bytes) => sends.send(subject, bytes, send));
     },
     "publish.request": async ([name, subjectValue, data, headerValues, timeout], context) => {
       const { request } = context;
       const subject = readSubject(name, subjectValue);
+      if (sealed.of(name) !== undefined)
+        throw new CallError("NotSupportedError", "a publisher with `seal` sends messages, and no requests");
       const headers = withTrace(readHeaders(headerValues), context.trace);
       const asked =
         readWhole(timeout, { name: "timeoutMs", min: 1, max: MAX_TIMEOUT_MS }) ?? DEFAULT_TIMEOUT_MS;

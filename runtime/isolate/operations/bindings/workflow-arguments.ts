@@ -1,5 +1,10 @@
 /** Checks of the arguments of workflow operations. */
-import { WORKFLOW_ID, type WorkflowInput } from "../../../../contracts/index.ts";
+import {
+  formatTraceparent,
+  type TraceFields,
+  WORKFLOW_ID,
+  type WorkflowInput,
+} from "../../../../contracts/index.ts";
 import { CallError } from "../../process/host-calls.ts";
 import { readWhole } from "./arguments.ts";
 
@@ -30,6 +35,13 @@ export function readInput(text: string): WorkflowInput {
   const known = ["start", "signal", "cancel", "pause", "resume", "retry"];
   if (typeof input === "object" && input !== null && known.includes(input.t)) return input;
   throw new CallError("TypeError", "an input of a workflow without a kind");
+}
+
+/** A start as it is stored: with the place of the request that asked for it, so that all of the workflow's life is in its trace. */
+export function inTrace(input: WorkflowInput, trace: TraceFields | undefined): WorkflowInput {
+  if (input.t !== "start") return input;
+  const { trace: _, ...start } = input;
+  return trace?.context === undefined ? start : { ...start, trace: formatTraceparent(trace.context) };
 }
 
 function parsed(text: string): unknown {

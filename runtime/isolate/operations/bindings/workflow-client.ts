@@ -3,7 +3,7 @@ import { isFinal } from "../../../../contracts/index.ts";
 import { Journals } from "../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import type { BindingContext } from "./binding-context.ts";
-import { readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
+import { inTrace, readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
 
 /** Room for the headers of a message beside its payload. */
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -20,8 +20,8 @@ export function createWorkflowClientOperations({
   const readText = (value: unknown, label: string) =>
     readInput(readPayload(value, label, nats.maxPayload - MAX_HEADER_BYTES));
   return {
-    "workflows.start": ([binding, id, input]) =>
-      journals.send(nameOf(binding, id), readText(input, "the input"), true),
+    "workflows.start": ([binding, id, input], { trace }) =>
+      journals.send(nameOf(binding, id), inTrace(readText(input, "the input"), trace), true),
     "workflows.send": async ([binding, id, inputValue]) => {
       const name = nameOf(binding, id);
       const input = readText(inputValue, "the payload");

@@ -17,7 +17,7 @@ import { createHeaders, Journals, type Nats, toMessage, type WorkflowName } from
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
-import { readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
+import { inTrace, readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
 import { WorkflowRuns } from "./workflow-runs.ts";
 
 /** Room for the headers of a message beside its payload. */
@@ -56,9 +56,9 @@ export function createWorkflowOperations({
       if (seq !== undefined && isEnd) journals.tellEnd(name, seq, record);
       return seq;
     },
-    "workflow.start": async ([workflow, id, inputValue, waitValue]) => {
+    "workflow.start": async ([workflow, id, inputValue, waitValue], { trace }) => {
       const name = nameOf(id, workflow);
-      const input = readInput(readPayload(inputValue, "the input", mostBytes));
+      const input = inTrace(readInput(readPayload(inputValue, "the input", mostBytes)), trace);
       const waitMs = readWait(waitValue);
       let isNew = false;
       const begin = async () => {

@@ -18,6 +18,7 @@ import {
   type HostParts,
   openHostParts,
   refused,
+  renewLogin,
   startReported,
 } from "../../../isolate/process/host-parts.ts";
 import { endAtOnce, endAtOnceOnFault, send } from "../../../isolate/process/runner-channel.ts";
@@ -53,7 +54,7 @@ async function receive(message: ToHost): Promise<void> {
       return send({ type: "ready" });
     case "login":
       login = message.login;
-      return;
+      return renewLogin(running, message.renewal);
     case "start":
       starting = start(message);
       return starting;
@@ -61,6 +62,8 @@ async function receive(message: ToHost): Promise<void> {
       return send({ type: "tried", id: message.id, outcome: await tried(message) });
     case "drain":
       return life?.drain(message);
+    case "key":
+      return running?.keys.provide(message.id, message.answer);
     case "source-map":
       return sourceMaps.provide(message.revision, message.sourceMap);
     case "inspect":

@@ -29,6 +29,7 @@ import { describeFetch } from "../../../isolate/process/call-spans.ts";
 import { closeCodeOf, closeReasonOf } from "../../../isolate/process/close-frame.ts";
 import type { HostOperations } from "../../../isolate/process/host-calls.ts";
 import { createIsolateLink, type IsolateLink } from "../../../isolate/process/isolate-link.ts";
+import type { KeyChannel } from "../../../isolate/process/key-channel.ts";
 import { createRequestEnds } from "../../../isolate/process/request-ends.ts";
 import { ABORT_REASONS, ThreadOp, type ThreadStart } from "../thread-messages.ts";
 import { type ThreadWatch, watchThread } from "./thread-watch.ts";
@@ -39,6 +40,7 @@ export interface ThreadSandboxOptions {
   presence: StreamPresence;
   calls: OpenCalls;
   rateLimits: RateLimits;
+  keys: KeyChannel;
   /** Rules of egress that win over the function's own. */
   egressDeny: readonly string[];
   /** Whether the node exports spans. */
@@ -90,11 +92,11 @@ export class ThreadSandbox implements Sandbox {
   }
 
   #createOperations(): HostOperations {
-    const { nats, peers, presence, calls, rateLimits, config } = this.#options;
+    const { nats, peers, presence, calls, rateLimits, keys, config } = this.#options;
     const { log } = this.#owner;
     const bindings = createBindings({
       streams: { nats, peers, presence, calls },
-      ...{ rateLimits, config },
+      ...{ rateLimits, config, sealer: keys.sealerOf(config.name) },
       endOf: (id) => (this.#owner.requests.isOver(id) ? undefined : this.#ends.signalOf(id)),
       hopsOf: (id) => this.#owner.requests.hopsOf(id),
     });

@@ -1,0 +1,56 @@
+/**
+ * The cluster that a connection's server belongs to, as that server tells it: each server names the addresses of all that
+ * it reaches, and names them anew when one comes or goes.
+ */
+import type { NatsConnection } from "@nats-io/transport-node";
+
+export class ClusterView {
+  readonly #connection: NatsConnection;
+  readonly #listeners = new Set<() => void>();
+  #most = 0;
+  #here = 0;
+
+  constructor(connection: NatsConnection) {
+    this.#connection = connection;
+    this.look();
+  }
+
+  /** The servers that there are now, with the connection's own; 1 outside of a cluster. */
+  get here(): number {
+    return this.#here;
+  }
+
+  /** The most servers that were there at a time. */
+  get most(): number {
+    return this.#most;
+  }
+
+  /** Too few servers are left to decide about a write. A cluster that was never seen whole is not known to be that. */
+  get isMinority(): boolean {
+    return this.#here * 2 <= this.#most && this.#most > 1;
+  }
+
+  get isCluster(): boolean {
+    return infoOf(this.#connection).cluster !== undefined;
+  }
+
+  /** Reads the server's last word about its cluster. */
+  look(): void {
+    const { cluster, connect_urls: urls = [] } = infoOf(this.#connection);
+    const here = cluster === undefined ? 1 : Math.max(1, new Set(urls).size);
+    const isNews = here !== this.#here;
+    this.#here = here;
+    this.#most = Math.max(this.#most, here);
+    if (isNews) for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Calls back when servers came or went; returns the function that ends it. */
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+function infoOf({ info }: NatsConnection): { cluster?: string; connect_urls?: string[] } {
+  return info ?? {};
+}

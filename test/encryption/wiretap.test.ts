@@ -1,0 +1,126 @@
+/** Connections to NATS and files of the server have no mark of sealed values, in any byte. */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { expect, inject, it } from "vitest";
+import { grantLabel, initKeys, rotateLabel } from "../../keys/index.ts";
+import { startNatsServer } from "../../nats-server/index.ts";
+import { probe } from "../harness/probe.ts";
+import { startRecordingProxy } from "../harness/recording-proxy.ts";
+import { startWorld, type World } from "../harness/world.ts";
+
+/** Begins every secret. Base64 has three forms of a text, by the place at which it begins. */
+const MARK = "Marked!Secret-";
+
+function formsOf(mark: string): string[] {
+  const coded = [0, 1, 2].map((shift) =>
+    Buffer.from(" ".repeat(shift) + mark)
+      .toString("base64")
+      // The characters that the neighbours have a share in.
+      .slice(shift === 0 ? 0 : 4, -4),
+  );
+  const hex = Buffer.from(mark).toString("hex");
+  return [mark, mark.split("").reverse().join(""), hex, hex.toUpperCase(), ...coded];
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+}
+
+function marksIn(bytes: Buffer, forms = formsOf(MARK)): string[] {
+  return forms.filter((form) => bytes.includes(form));
+}
+
+const BODY = `
+  const { VAULT, FILES, EVENTS } = env;
+  const mark = ["Marked", "Secret-"].join("!");
+  await VAULT.put("card", mark + "4111");
+  await VAULT.put("json", { card: mark + "4112" });
+  await VAULT.create("bytes", new TextEncoder().encode(mark.repeat(20_000)));
+  await FILES.put("small", mark + "in an object", { metadata: { kind: "statement" } });
+  await FILES.put("large", new Response(mark.repeat(50_000)).body);
+  for (let n = 0; n < 20; n += 1) void EVENTS.publish("payments.done", mark + n);
+  await EVENTS.publish("payments.done", mark + "last");
+  const large = await FILES.get("large");
+  const seen = [];
+  for await (const change of VAULT.watch({ prefix: "card" })) { seen.push(change.text()); break; }
+  // The answer has nothing of the values: it may go over NATS.
+  return [
+    await VAULT.get("card") === mark + "4111", (await VAULT.get("json", "json")).card === mark + "4112",
+    await VAULT.get("bytes") === mark.repeat(20_000), await (await FILES.get("small")).text() === mark + "in an object",
+    await large.text() === mark.repeat(50_000), large.size, (await FILES.head("large")).size,
+    (await FILES.list()).objects.map(({ size }) => size), seen[0] === mark + "4111",
+  ];`;
+
+async function runScenario(world: World, seal: string | undefined): Promise<unknown> {
+  const name = seal === undefined ? "clear" : "sealed";
+  const sealed = seal === undefined ? {} : { seal };
+  await world.push(name, probe(BODY), {
+    bindings: [
+      { name: "VAULT", kv: `${name}-vault`, ...sealed },
+      { name: "FILES", objects: `${name}-files`, ...sealed },
+      { name: "EVENTS", publish: ["payments.>"], ...sealed },
+    ],
+  });
+  const { text } = await world.call(`/${name}`, { method: "POST" });
+  return JSON.parse(text);
+}
+
+it("shows nothing of sealed values, while the same in clear is seen at every place", async () => {
+  const [dataDir, keysDir] = await Promise.all(
+    ["nats", "keys"].map((part) => mkdtemp(join(tmpdir(), `narun-tap-${part}-`))),
+  );
+  if (dataDir === undefined || keysDir === undefined) throw new Error("no folders");
+  await using stack = new AsyncDisposableStack();
+  stack.defer(async () => {
+    for (const folder of [dataDir, keysDir]) await rm(folder, { recursive: true });
+  });
+  const server = await startNatsServer({
+    binary: inject("natsServer"),
+    dataDir,
+    log: pino({ level: "silent" }),
+  });
+  stack.defer(() => server.close());
+  const proxy = stack.use(await startRecordingProxy(Number(new URL(server.url).port)));
+  const world = stack.use(await startWorld({ natsUrl: proxy.url, nodeArguments: ["--keys", keysDir] }));
+  const place = { nats: world.connection, folder: { path: keysDir } };
+  await initKeys(place, { node: "node-0", validMs: undefined });
+  await grantLabel(place, { label: "payments", recipient: "service:sealed" });
+  await rotateLabel(place, "payments");
+  // A subscriber that is none of the recipients.
+  const heard: Buffer[] = [];
+  world.connection.subscribe("payments.>", (message) => void heard.push(Buffer.from(message.data)));
+  await world.connection.flush();
+
+  const results = await runScenario(world, "payments");
+  const total = 50_000 * MARK.length;
+  const sizes = [`${MARK}in an object`.length, total];
+  expect(results).toEqual([true, true, true, true, true, total, total, sizes, true]);
+  expect(proxy.connections).toBeGreaterThanOrEqual(4);
+  const files = await filesBelow(dataDir);
+  expect(files.length).toBeGreaterThan(10);
+  for (const bytes of proxy.recorded()) expect(marksIn(bytes)).toEqual([]);
+  for (const file of files)
+    expect({ file, marks: marksIn(await readFile(file)) }).toEqual({ file, marks: [] });
+  expect(heard).toHaveLength(21);
+  // Private keys do not leave their files, nor do the keys of labels.
+  const keyFiles = (await readdir(keysDir)).filter((file) => file.endsWith(".json"));
+  const secrets = (await Promise.all(keyFiles.map((file) => readFile(join(keysDir, file), "utf8")))).flatMap(
+    (text) => [...text.matchAll(/"d":"([\w-]+)"/g)].map(([, d = ""]) => d),
+  );
+  expect(secrets).toHaveLength(3);
+  const places = [...proxy.recorded(), ...(await Promise.all(files.map((file) => readFile(file))))];
+  for (const secret of secrets) for (const bytes of places) expect(marksIn(bytes, [secret])).toEqual([]);
+
+  // Without seal the search finds the marks, on the wire and in the files.
+  expect(await runScenario(world, undefined)).toEqual(results);
+  expect(proxy.recorded().some((bytes) => marksIn(bytes).includes(MARK))).toBe(true);
+  const stored = await Promise.all(
+    (await filesBelow(dataDir)).map(async (file) => marksIn(await readFile(file))),
+  );
+  expect(stored.flat()).toContain(MARK);
+  await writeFile(join(dataDir, "form"), Buffer.from(`x${MARK}`).toString("base64"));
+  expect(marksIn(await readFile(join(dataDir, "form")))).not.toEqual([]);
+});

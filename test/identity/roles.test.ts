@@ -1,0 +1,138 @@
+/** Each role of contracts/identity/roles.ts at a real server: what it may, and what it may not. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Role } from "../../contracts/index.ts";
+import type { Nats } from "../../nats/index.ts";
+import { type ClosedWorld, startClosedWorld } from "./closed-world.ts";
+
+type Tested = Exclude<Role, "join"> | "join";
+const ALL: readonly Tested[] = ["gateway", "node", "host", "author", "cli", "join"];
+
+let world: ClosedWorld;
+const users = new Map<Tested, Nats>();
+
+beforeAll(async () => {
+  world = await startClosedWorld(
+    { "functions/hello/index.ts": "export default () => new Response('hi');\n" },
+    "functions",
+  );
+  for (const role of ALL) {
+    const tags =
+      role === "host" ? ["fn:hello", "kv:things", "obj:pictures", "svc:other", "pub:news.>", "wf:hello"] : [];
+    users.set(role, await world.connect(role, { name: `the-${role}`, tags }));
+  }
+});
+afterAll(() => world?.[Symbol.asyncDispose]());
+
+/** Whether the server refuses what `act` does. */
+async function isRefused(nats: Nats, subject: string, act: () => void): Promise<boolean> {
+  let refused = false;
+  const stop = nats.onRefused(({ fields }) => {
+    refused ||= fields.subject === subject;
+  });
+  act();
+  await nats.connection.flush();
+  stop();
+  return refused;
+}
+
+async function who(test: (nats: Nats) => Promise<boolean>): Promise<Tested[]> {
+  const allowed: Tested[] = [];
+  for (const [role, nats] of users) if (!(await test(nats))) allowed.push(role);
+  return allowed;
+}
+
+const mayPublish = (subject: string) =>
+  who((nats) => isRefused(nats, subject, () => nats.connection.publish(subject, "")));
+
+const maySubscribe = (subject: string) =>
+  who((nats) =>
+    isRefused(nats, subject, () => {
+      nats.connection.subscribe(subject, { callback: () => undefined, max: 1 }).unsubscribe(1);
+    }),
+  );
+
+const W = "narun.0a1b2c3d";
+
+describe("publish", () => {
+  it.each<[string, readonly Tested[]]>([
+    // Stores of narun.
+    ["$KV.app-configs.hello", ["author", "cli"]],
+    ["$KV.narun-secrets.key", ["author", "cli"]],
+    ["$KV.narun-revisions.hello.1", ["author", "cli"]],
+    ["$KV.node-runner-states.n1", ["node", "cli"]],
+    ["$O.app-binaries.M.eA", ["author", "cli"]],
+    ["$JS.API.DIRECT.GET.KV_narun-secrets.$KV.narun-secrets.key", ["node", "author", "cli"]],
+    ["$JS.API.STREAM.MSG.GET.KV_narun-secrets", ["node", "author", "cli"]],
+    ["$JS.API.CONSUMER.CREATE.KV_narun-secrets.c.$KV.narun-secrets.>", ["node", "author", "cli"]],
+    ["$JS.API.STREAM.DELETE.KV_app-configs", ["cli"]],
+    ["$JS.API.STREAM.PURGE.KV_narun-secrets", ["cli"]],
+    ["$JS.API.STREAM.UPDATE.KV_app-configs", ["cli"]],
+    // Streams of functions, and all of JetStream.
+    ["$KV.things.key", ["node", "host", "cli"]],
+    ["$KV.others.key", ["node", "cli"]],
+    ["$O.pictures.C.1", ["node", "host", "cli"]],
+    ["$O.others.C.1", ["node", "cli"]],
+    ["$JS.API.STREAM.INFO.KV_things", ["node", "host", "cli"]],
+    ["$JS.API.STREAM.INFO.KV_others", ["node", "cli"]],
+    ["$JS.API.STREAM.CREATE.KV_things", ["node", "cli"]],
+    ["$JS.API.STREAM.UPDATE.KV_things", ["node", "cli"]],
+    ["$JS.API.STREAM.DELETE.KV_things", ["node", "cli"]],
+    ["$JS.API.STREAM.NAMES", ["node", "cli"]],
+    // Journals of workflows: its own alone.
+    [`${W}.w.hello.1.log`, ["node", "host", "cli"]],
+    [`${W}.w.other.1.log`, ["node", "cli"]],
+    ["$JS.API.STREAM.MSG.GET.narun-workflows", ["node", "cli"]],
+    [`$JS.API.DIRECT.GET.narun-workflows.${W}.w.hello.1.log`, ["node", "host", "cli"]],
+    [`$JS.API.DIRECT.GET.narun-workflows.${W}.w.other.1.log`, ["node", "cli"]],
+    ["$JS.API.DIRECT.GET.narun-workflows", ["node", "cli"]],
+    [`$JS.API.CONSUMER.CREATE.narun-workflows.c.${W}.w.hello.1.*`, ["node", "host", "cli"]],
+    [`$JS.API.CONSUMER.CREATE.narun-workflows.c.${W}.w.other.1.*`, ["node", "cli"]],
+    ["$JS.API.CONSUMER.CREATE.narun-workflows", ["node", "cli"]],
+    ["$JS.API.CONSUMER.MSG.NEXT.narun-workflows.due", ["node", "cli"]],
+    // Orders to nodes and instances, and what they tell.
+    [`${W}.demand.n1`, ["gateway", "node", "author", "cli"]],
+    [`${W}.try.n1`, ["author", "cli"]],
+    [`${W}.node.n1`, ["node", "cli"]],
+    [`${W}.instance.hello.x`, ["node", "host", "cli"]],
+    [`${W}.instance.other.x`, ["node", "cli"]],
+    [`${W}.i.x`, ["gateway", "node", "author", "cli"]],
+    ["logs.hello.n1", ["node", "host", "cli"]],
+    ["logs.other.n1", ["node", "cli"]],
+    ["status.hello.n1", ["node", "cli"]],
+    // Functions and events.
+    ["hello", ["gateway", "node", "author", "cli"]],
+    ["other", ["gateway", "node", "host", "author", "cli"]],
+    [`${W}.invoke.third`, ["gateway", "node", "author", "cli"]],
+    ["news.today", ["node", "host", "cli"]],
+    ["orders.paid", ["node", "cli"]],
+    ["$NARUN.join", ["node", "cli", "join"]],
+  ])("%s: %j", async (subject, roles) => expect(await mayPublish(subject)).toEqual(roles));
+});
+
+describe("subscribe", () => {
+  it.each<[string, readonly Tested[]]>([
+    [">", ["node", "cli"]],
+    ["_INBOX.>", ["cli"]],
+    ["_INBOX.the-author.1", ["author", "cli"]],
+    ["_INBOX.the-gateway.1", ["gateway", "cli"]],
+    ["_NODE.the-node.1", ["node"]],
+    ["_HOST.>", []],
+    ["_HOST.the-host.1", ["host"]],
+    ["_JOIN.the-join.1", ["join"]],
+    ["hello", ["node", "host", "cli"]],
+    ["other", ["node", "cli"]],
+    [`${W}.i.the-host.1`, ["node", "host", "cli"]],
+    [`${W}.i.another.1`, ["node", "cli"]],
+    [`${W}.i.*`, ["node", "cli"]],
+    [`${W}.s.the-host.1.t.1`, ["gateway", "node", "host", "cli"]],
+    [`${W}.s.another.t.1`, ["gateway", "node", "cli"]],
+    [`${W}.demand.n1`, ["node", "cli"]],
+    [`${W}.invoke.*`, ["gateway", "node", "cli"]],
+    ["$SRV.*.hello", ["gateway", "node", "host", "cli"]],
+    ["$SRV.*.other", ["gateway", "node", "cli"]],
+    ["logs.>", ["node", "author", "cli"]],
+    ["news.today", ["node", "cli"]],
+    ["$KV.narun-secrets.>", ["cli"]],
+    ["$NARUN.join", ["cli"]],
+  ])("%s: %j", async (subject, roles) => expect(await maySubscribe(subject)).toEqual(roles));
+});

@@ -1,0 +1,3 @@
+export { createDurableEvents } from "./durable-events.ts";
+export { createEachEvents } from "./each-events.ts";
+export { createHeardEvents } from "./heard-events.ts";
