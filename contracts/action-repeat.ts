@@ -5,7 +5,7 @@ import type { FunctionSpec } from "./spec.ts";
 import { isRepeatable } from "./wire/header-mode.ts";
 
 /** The beginning of the path of a call by name (service-description.ts, D3). */
-export const ACTION_PATH = "/.narun/action/";
+const ACTION_PATH = "/.narun/action/";
 
 /** Whether a request may run twice: as any request, and where it is a call of an action that may be repeated. */
 export function mayRepeat(

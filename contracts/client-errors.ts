@@ -21,6 +21,17 @@ export const clientErrors = {
     solve: "Call it without `hedge`, or say `idempotent: true` where a second call has the same effect.",
     status: 409,
   },
+  REQUIRES_CYCLE: {
+    title: "Services require each other in a circle",
+    solve:
+      "Take one of the services that `detail` names out of the `requires` of another: none of them could start first.",
+  },
+  REQUIRED_NOT_RUNNING: {
+    title: "The service waits for another one that it requires",
+    solve: "`narun services ls` says for whom each service waits, and why another one does not run.",
+    status: 503,
+    retryable: true,
+  },
   SERVICE_PAUSED: {
     title: "The service is paused",
     solve: "Retry later. `narun services resume NAME` lets it go on.",

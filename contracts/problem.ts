@@ -39,13 +39,15 @@ export interface Failed {
   limits?: Limits | undefined;
   /** The value of the limit that was met, where it differs from `limits`: a node may allow less. */
   limit?: number | undefined;
+  /** The services that it waits for. */
+  waitsFor?: readonly string[] | undefined;
 }
 
 /**
  * The `detail` of a failure that the client did not cause: the function or service, the limit that was met, the advice. It
  * consists of narun's own texts and of names and numbers of narun.yaml. It has no text of the function.
  */
-export function explainFailure(code: ErrorCode, { name, kind, limits, limit }: Failed): string {
+export function explainFailure(code: ErrorCode, { name, kind, limits, limit, waitsFor }: Failed): string {
   const { limit: key, solve } = errorEntry(code);
   if (kind === "service") {
     const advice = FOR_FUNCTIONS.test(solve) ? "" : ` ${solve}`;
@@ -53,7 +55,8 @@ export function explainFailure(code: ErrorCode, { name, kind, limits, limit }: F
   }
   const value = key === undefined ? undefined : (limit ?? limits?.[key]);
   const met = value === undefined ? "" : `, limits.${key} ${value} ${unitOf(String(key))}`;
-  return `Function ${name}${met}. ${solveOf(code, name)}`;
+  const waits = waitsFor === undefined ? "" : ` waits for ${waitsFor.join(", ")}`;
+  return `Function ${name}${waits}${met}. ${solveOf(code, name)}`;
 }
 
 /** Advice about narun.yaml and narun's logs. A service has neither. */

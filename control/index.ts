@@ -31,6 +31,7 @@ export {
 export { type RotationResult, rotateSecretsKey } from "./rotate-secrets-key.ts";
 export { listSecrets, removeSecret, setSecret } from "./secrets.ts";
 export {
+  findInterfaces,
   graphServices,
   listServices,
   type ServiceEdge,

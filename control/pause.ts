@@ -14,7 +14,7 @@ export interface PauseResult {
 }
 
 /**
- * Pauses a service on all nodes: its instances finish what they have and end, and requests are held or refused, as its
+ * Pauses a service on all nodes: its instances finish their requests and end, and requests are held or refused, as its
  * `whenPaused` says. Errors: FUNCTION_NOT_FOUND, PUSH_CONFLICT.
  */
 export function pauseService(nats: Nats, name: string): Promise<PauseResult> {

@@ -10,6 +10,7 @@ import type { Build } from "../builder/index.ts";
 import {
   capabilitiesOf,
   type FunctionSpec,
+  findCycle,
   isNarunError,
   NarunError,
   revisionKey,
@@ -115,7 +116,9 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     // A repeated push makes an old revision the newest, so that a rollback goes to the revision that was live before.
     if (!isNew) await registry.revisions.put(key, manifest);
     await storeNamedCopy(nats, manifest, { revision, bytes: build.bundle });
-    const written = await moveSpec(registry, base, manifest, revision, descriptionOf(tried));
+    const description = descriptionOf(tried);
+    await refuseCycle(registry, name, description);
+    const written = await moveSpec(registry, base, manifest, revision, description);
     // Nodes delete the consumers that they read. None may run, and the next one looks only at what the spec names.
     await removeQueueConsumers(nats, name, liveSpec(base)?.consume ?? [], config.consume ?? []).catch(
       () => undefined,
@@ -165,6 +168,20 @@ async function tryBuild(
   }
   if (result.outcome === "failed") throw createTrialError(result);
   return result;
+}
+
+/** Error: REQUIRES_CYCLE. */
+async function refuseCycle(
+  { specs }: Registry,
+  name: string,
+  description: ServiceDescription | undefined,
+): Promise<void> {
+  if (description === undefined || description.requires.length === 0) return;
+  const requires = new Map(
+    (await specs.list()).map((read) => [read.key, liveSpec(read)?.interface?.requires ?? []] as const),
+  );
+  const cycle = findCycle(requires.set(name, description.requires), name);
+  if (cycle !== undefined) throw new NarunError("REQUIRES_CYCLE", { detail: cycle.join(" → "), cycle });
 }
 
 /** A service that no node could try when it was pushed: this push tries it, so that it is known by its actions. */

@@ -1,5 +1,5 @@
 /**
- * The services of a system. Nothing of it is stored: a service's description and its pause are in its spec, its instances answer
+ * The services of a system. No part of it is stored: a service's description and its pause are in its spec, its instances answer
  * `$SRV.STATS`, and nodes tell what they could not start.
  */
 import {
@@ -90,6 +90,17 @@ interface Seen {
 export async function listServices(nats: Nats): Promise<ServiceSummary[]> {
   const seen = await look(nats);
   return described(seen).map((spec) => summaryOf(spec, seen));
+}
+
+/** The descriptions of all services, by their names. */
+export async function findInterfaces(nats: Nats): Promise<Map<string, ServiceDescription>> {
+  const reads = await (await openSpecs(nats)).list();
+  return new Map(
+    reads.flatMap((read) => {
+      const spec = liveSpec(read);
+      return spec?.interface === undefined ? [] : [[spec.name, spec.interface] as const];
+    }),
+  );
 }
 
 /** One service. Error: FUNCTION_NOT_FOUND with the nearest name. */

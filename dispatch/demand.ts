@@ -4,7 +4,8 @@
  * I1  A service has one search at a time. The search runs while the service is starving, and asks one node at a time.
  * I2  A node that is starting an instance is asked first in the next round, so that a slow start is not doubled elsewhere.
  * I3  Every round ends within `ROUND_MS`, and the next round asks again. A lost message costs one round.
- * I4  News (a node appeared, a spec changed, NATS is back) begins a new round at once.
+ * I4  A service whose required services do not run is not started before them (requirements.ts): they are searched for instead.
+ * I5  News (a node appeared, a spec changed, NATS is back) begins a new round at once.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
@@ -24,6 +25,7 @@ import type { LiveNodes, Nats } from "../nats/index.ts";
 import { aborted } from "./aborted.ts";
 import type { Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
+import { Requirements } from "./requirements.ts";
 
 export interface DemandOptions {
   nats: Nats;
@@ -44,6 +46,10 @@ export interface Demand {
   wake(service: string): void;
   /** A change may help: every search, or the search of one service, begins a new round now. */
   look(service?: string): void;
+  /** An instance of a service is ready: services that require it may start. */
+  onReady(service: string): void;
+  /** The services that a service requires, and that do not run. */
+  waitsFor(service: string): readonly string[];
   close(): void;
 }
 
@@ -63,27 +69,46 @@ interface Search {
   readonly silent: Set<string>;
 }
 
-export function createDemand(options: DemandOptions): Demand {
-  const { isStarving, log } = options;
+export function createDemand(given: DemandOptions): Demand {
+  const { log } = given;
   const searches = new Map<string, Search>();
+  const requirements = new Requirements({ ...given, searched: () => searches.keys() });
+  const isWanted = (service: string) => requirements.isWanted(service);
+  const options: DemandOptions = {
+    ...given,
+    isStarving: isWanted,
+    onForeign(service) {
+      requirements.noteForeign(service);
+      given.onForeign(service);
+      lookAfter(service);
+    },
+  };
   let isClosed = false;
 
   const run = async (search: Search) => {
     const { service, over } = search;
     void pingConsumers(options, service, over.signal);
     try {
-      while (isStarving(service) && !over.signal.aborted) {
+      while (isWanted(service) && !over.signal.aborted) {
         search.round = new AbortController();
         const timer = setTimeout(() => search.round.abort(), ROUND_MS);
-        await askNodes(options, search);
+        const missing = requirements.missingOf(service);
+        for (const one of missing) wake(one);
+        if (missing.length === 0) await askNodes(options, search);
         // No node is left to ask. The search waits for the end of the round, or for news.
-        if (isStarving(service)) await aborted(search.round.signal);
+        if (isWanted(service)) await aborted(search.round.signal);
         clearTimeout(timer);
       }
     } finally {
       over.abort();
       searches.delete(service);
     }
+  };
+
+  /** The services that waited for this one begin a new round. */
+  const lookAfter = (service: string) => {
+    for (const search of searches.values())
+      if (given.specOf(search.service)?.interface?.requires.includes(service) === true) search.round.abort();
   };
 
   const wake = (service: string) => {
@@ -103,6 +128,8 @@ export function createDemand(options: DemandOptions): Demand {
 
   return {
     wake,
+    onReady: lookAfter,
+    waitsFor: (service) => requirements.missingOf(service),
     look(service) {
       for (const search of searches.values()) {
         if (service === undefined || search.service === service) search.round.abort();

@@ -84,7 +84,7 @@ export class Dispatch {
       links: this.#links,
       log,
       onNode: (node) => this.#nodes.expect(node),
-      onReady: (instance, announcement) => this.dispatcher.onReady(instance, announcement),
+      onReady: (...ready) => this.#onReady(...ready),
       onSilent: (instance) => this.dispatcher.hear("silent", ({ target }) => target === instance),
       onLost: (instance) => {
         this.consumers.remove(instance.service, instance.id);
@@ -115,6 +115,7 @@ export class Dispatch {
       instances: this.#instances,
       specOf: this.specOf,
       wake: this.#demand.wake,
+      waitsFor: this.#demand.waitsFor,
       begun: () => this.#inquiries.begin(),
       inquire: () => this.#inquireSoon(),
       limits: this.limits,
@@ -167,6 +168,11 @@ export class Dispatch {
     this.consumers.close();
     this.#links?.close();
     this.#nodes.close();
+  }
+
+  #onReady(...[instance, announcement]: Parameters<Dispatcher["onReady"]>): void {
+    this.dispatcher.onReady(instance, announcement);
+    this.#demand.onReady(instance.service);
   }
 
   /** A broken connection to a host is reported for each of its requests. All are asked for together. */

@@ -42,11 +42,13 @@ import {
   unsendableCode,
 } from "./job.ts";
 import { codeOf, decideStep, type Evidence, type Step } from "./next-step.ts";
-import { codeOfHold, pauseOf } from "./pause.ts";
+import { endOfHold, pauseOf } from "./pause.ts";
 import { createPlaces, type Places } from "./places.ts";
+import { createWays, type Ways } from "./ways.ts";
 
 export class Dispatcher {
   readonly active = new ActiveJobs();
+  readonly ways: Ways;
   readonly #options: DispatcherOptions;
   readonly #carriers: Carriers;
   readonly #hold: Hold<Job>;
@@ -60,6 +62,7 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
+    this.ways = createWays(options.instances);
     const { nats, presence, wires, inquire } = options;
     this.#carriers = createCarriers({
       nats,
@@ -91,16 +94,6 @@ export class Dispatcher {
     if (target === undefined) this.#park(job, "admit");
     else this.#send(job, target);
     return job;
-  }
-
-  /** Whether a request of a service probably leaves by a socket. */
-  hasSocket(service: string): boolean {
-    return this.#options.instances.ready(service)[0]?.socket?.link.isOpen === true;
-  }
-
-  /** Whether an instance of a service is ready that takes bodies in frames. */
-  takesFrames(service: string): boolean {
-    return this.#options.instances.ready(service)[0]?.isProgram === false;
   }
 
   /** Whether requests of a service are held without a target. */
@@ -386,13 +379,22 @@ export class Dispatcher {
 
   #onHoldOver(job: Job): void {
     // While NATS is away no target can be found: the deadline alone limits the hold (I6).
-    if (job.phase.kind === "held" && this.#options.nats.state === "connected")
-      this.#fail(job, codeOfHold(this.#options.specOf(job.service)));
+    if (job.phase.kind === "held" && this.#options.nats.state === "connected") this.#endHold(job);
   }
 
   #onDeadline(job: Job): void {
-    const isHeld = job.phase.kind === "held";
-    if (!isHeld) this.#options.observer.replied(job.service, "timeout");
-    this.#fail(job, isHeld ? codeOfHold(this.#options.specOf(job.service)) : "DEADLINE_EXCEEDED");
+    if (job.phase.kind === "held") {
+      this.#endHold(job);
+      return;
+    }
+    this.#options.observer.replied(job.service, "timeout");
+    this.#fail(job, "DEADLINE_EXCEEDED");
+  }
+
+  #endHold(job: Job): void {
+    const { specOf, waitsFor } = this.#options;
+    this.#leave(job);
+    this.#settle(job, endOfHold(specOf(job.service), waitsFor(job.service)));
+    this.#pump(job.service);
   }
 }

@@ -28,7 +28,8 @@ export type Result =
   | { kind: "reply"; reply: Reply }
   /** The reply is the answer's head. */
   | { kind: "stream"; reply: Reply; body: ResponseBody }
-  | { kind: "failed"; code: ErrorCode };
+  /** `waitsFor`: the services that the function requires, and that do not run. */
+  | { kind: "failed"; code: ErrorCode; waitsFor?: readonly string[] };
 export type Outcome = Result & { cold: ColdTiming | undefined };
 
 /** The times of a request that could not be sent at once. */
@@ -69,6 +70,8 @@ export interface DispatcherOptions {
   specOf(service: string): FunctionSpec | undefined;
   /** Begins a search for an instance or a consumer of a service. */
   wake(service: string): void;
+  /** The services that a service requires, and that do not run. */
+  waitsFor(service: string): readonly string[];
   /** A request is under way to a target. */
   begun(): void;
   /** Asks instances soon for the requests that are under way. */

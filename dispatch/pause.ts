@@ -1,4 +1,4 @@
-/** A pause of a service (`narun services pause`), as dispatch keeps it. */
+/** Why requests of a service are held that could be sent otherwise: it is paused, or waits for services that it requires. */
 import type { ErrorCode, FunctionSpec } from "../contracts/index.ts";
 
 /** How requests to a service are treated: as always, held until it is resumed, or refused. */
@@ -7,7 +7,12 @@ export function pauseOf(spec: FunctionSpec | undefined): "none" | "hold" | "refu
   return spec.interface?.whenPaused ?? "hold";
 }
 
-/** The code of a request whose hold is over. */
-export function codeOfHold(spec: FunctionSpec | undefined): ErrorCode {
-  return pauseOf(spec) === "none" ? "NO_CONSUMER" : "SERVICE_PAUSED";
+/** The end of a request whose hold is over. `waitsFor`: the required services that do not run. */
+export function endOfHold(
+  spec: FunctionSpec | undefined,
+  waitsFor: readonly string[],
+): { kind: "failed"; code: ErrorCode; waitsFor?: readonly string[] } {
+  if (pauseOf(spec) !== "none") return { kind: "failed", code: "SERVICE_PAUSED" };
+  if (waitsFor.length > 0) return { kind: "failed", code: "REQUIRED_NOT_RUNNING", waitsFor };
+  return { kind: "failed", code: "NO_CONSUMER" };
 }

@@ -8,6 +8,7 @@
  * messages), `encoding/`, `fetch/`, `file/`, `memory/` (accounting, `FinalizationRegistry`, `WebAssembly`),
  * `performance/`, `streams/`, `url/`, `websocket/`. `wpt/` runs the conformance suite.
  */
+export { withActions } from "./bindings/action-caller.ts";
 export type { BindingPlan } from "./bindings/create-binding.ts";
 export type { EnvPlan } from "./bindings/env.ts";
 export { encodeKvFrame } from "./bindings/kv-frames.ts";

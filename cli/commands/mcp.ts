@@ -10,7 +10,7 @@ const ACTIONS = ["add", "ls", "rm"] as const;
 const mcpOptions = {
   allow: value({
     flag: "--allow <scopes>",
-    help: "add: what the key may call, with commas between: `orders`, `orders.pay`, or `*` for all tools",
+    help: "add: services (`orders`), actions (`orders.pay`) or `*`, with commas between",
     parse: asText,
   }),
   expires: value({

@@ -7,6 +7,7 @@
 import type { grpc as implementGrpc } from "./grpc/grpc.ts";
 import type { GrpcHandlers } from "./grpc/handlers.ts";
 import type { ServedApp, ServedConsumer, ServedHandler, ServeOptions, UpgradedWebSocket } from "./serve.ts";
+import type { ConnectedService, ConnectOptions } from "./service/client.ts";
 
 export type {
   BindingValue,
@@ -49,7 +50,14 @@ export type {
 } from "./serve.ts";
 export type { ActionOptions, DeclaredError } from "./service/action.ts";
 export { ActionError } from "./service/action-error.ts";
-export type { CallOptions, ServiceActions, ServiceClient, ServiceError } from "./service/client.ts";
+export type {
+  CallOptions,
+  ConnectedService,
+  ConnectOptions,
+  ServiceActions,
+  ServiceClient,
+  ServiceError,
+} from "./service/client.ts";
 export type { ErrorTypes, ServiceContext } from "./service/context.ts";
 export type { Description } from "./service/description.ts";
 export type { EventOptions, ServiceEvent } from "./service/event.ts";
@@ -77,6 +85,12 @@ export type { Duration } from "./workflow/duration.ts";
 export { NonRetryableError, StepFailed, timedOut, WorkflowCancelled } from "./workflow/errors.ts";
 export type { RetryOptions } from "./workflow/state.ts";
 export { type WorkflowCode, type WorkflowModule, workflow } from "./workflow/workflow.ts";
+
+/**
+ * The client of a service in a Node process of one's own: `connect<typeof orders>("orders", { nats })`. The calls wake the service, by a
+ * gateway. Errors: a TypeError for wrong options; NATS_UNREACHABLE, NATS_LOGIN_REFUSED. A function has bindings instead.
+ */
+export declare function connect<S>(service: string, options?: ConnectOptions): Promise<ConnectedService<S>>;
 
 /**
  * Serves requests to a service by a handler of this Node process, which is not deployed. Resolves when requests can come. Errors:

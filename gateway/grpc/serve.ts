@@ -101,7 +101,7 @@ function beginCall(
   const spec = options.specOf(service);
   const parts = { dispatcher, service, spec, defaultTimeoutMs, maxMessageBytes, stream, head, answer, trace };
   // A program, and a service that narun did not start, takes calls as messages.
-  if (spec === undefined ? dispatcher.takesFrames(service) : spec.mode !== "exec")
+  if (spec === undefined ? dispatcher.ways.takesFrames(service) : spec.mode !== "exec")
     new Call({
       ...parts,
       requestHead: (endsAtMs) =>
@@ -129,7 +129,7 @@ function requestHead(
   return clientHead(
     { method: "POST", rawPath, query: "", host, scheme, fields, requestId },
     { address, remoteAddress: peerOf(socket) },
-    { endsAtMs, form: dispatcher.hasSocket(service) ? "text" : "headers" },
+    { endsAtMs, form: dispatcher.ways.hasSocket(service) ? "text" : "headers" },
   );
 }
 

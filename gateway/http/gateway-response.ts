@@ -42,6 +42,8 @@ export interface FailureFacts {
   limit?: number | undefined;
   /** A service's own status. Default: the code's. */
   status?: number | undefined;
+  /** The required services that do not run. */
+  waitsFor?: readonly string[] | undefined;
 }
 
 /** The answer where a function, or a service, failed. Its own text stays inside. */
@@ -49,13 +51,13 @@ export function failureResponse(
   code: ErrorCode,
   requestId: string,
   { service: name, spec }: Destination,
-  { limit, status }: FailureFacts = {},
+  { limit, status, waitsFor }: FailureFacts = {},
 ): GatewayResponse {
   const kind = spec === undefined ? "service" : "function";
   const problem = createProblem(
     code,
     requestId,
-    explainFailure(code, { name, kind, limits: spec?.limits, limit }),
+    explainFailure(code, { name, kind, limits: spec?.limits, limit, waitsFor }),
   );
   return responseOf(status === undefined ? problem : { ...problem, status }, []);
 }

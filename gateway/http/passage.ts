@@ -172,7 +172,7 @@ export class Passage implements DispatchRequest {
       isTrusted,
       traces,
       endsAtMs: this.endsAtMs,
-      form: dispatcher.hasSocket(this.service) ? "text" : "headers",
+      form: dispatcher.ways.hasSocket(this.service) ? "text" : "headers",
     });
     if (head === undefined) this.#close(problemResponse("BAD_REQUEST", exchange.requestId));
     if (head === undefined || exchange.outgoing.destroyed) return;
@@ -270,7 +270,7 @@ function responseOf(
 ): GatewayResponse {
   return outcome.kind === "reply"
     ? toResponse(outcome.reply, method, requestId, destination)
-    : failureResponse(outcome.code, requestId, destination);
+    : failureResponse(outcome.code, requestId, destination, { waitsFor: outcome.waitsFor });
 }
 
 interface BodyLimit {

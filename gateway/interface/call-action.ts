@@ -13,7 +13,7 @@ export interface ActionCall {
   body: string;
   isRepeatable: boolean;
   requestId: string;
-  /** Who calls. */
+  /** The caller, as the service sees it. */
   caller: string;
   /** The address of the client, and its connection's. */
   client: { address: string; remoteAddress: string };

@@ -16,7 +16,7 @@ import type { McpOptions } from "./mcp.ts";
 import { createOpenApi } from "./open-api.ts";
 import { createToolAccess, type McpAccess, type ToolAccess } from "./tool-access.ts";
 
-/** Who sees the description of the services: programs and pages of this machine, every client, or none. */
+/** The readers of the description of the services: programs and pages of this machine, every client, or none. */
 export type OpenApiAccess = "local" | "public" | "off";
 
 export interface InterfaceOptions {

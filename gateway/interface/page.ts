@@ -1,6 +1,6 @@
 /**
  * A page to try the actions: one document without assets from elsewhere. Its own script and style are the only ones that run, by
- * their digests in the policy; whatever a service describes is text to it.
+ * their digests in the policy; descriptions of services are text to it.
  */
 import { hash } from "node:crypto";
 import type { GatewayResponse } from "../http/gateway-response.ts";

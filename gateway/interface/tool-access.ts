@@ -1,5 +1,5 @@
 /**
- * Who may call tools.
+ * The rights of MCP clients.
  *
  * I1  A client that is not of this machine needs a key, always.
  * I2  A key that is sent counts, and a wrong one is refused on this machine, too: its owner would not notice otherwise.

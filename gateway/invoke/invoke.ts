@@ -152,7 +152,13 @@ function reply(
     return headerValue(headers, headerNames.serviceError);
   }
   const { code } = outcome;
-  const { status, headers: fields, body } = failureResponse(code, requestId, destination);
+  const {
+    status,
+    headers: fields,
+    body,
+  } = failureResponse(code, requestId, destination, {
+    waitsFor: outcome.waitsFor,
+  });
   const headers = encodeReply(status, fields) ?? createHeaders();
   headers.set(headerNames.error, [code]);
   headers.set(headerNames.serviceErrorCode, [String(status)]);

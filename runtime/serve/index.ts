@@ -8,4 +8,5 @@ export type {
   UpgradedWebSocket,
 } from "../../functions/sdk/index.ts";
 export { upgradeWebSocket } from "../handler/upgrade.ts";
+export { connect } from "./connect.ts";
 export { serve, serveGrpc } from "./serve.ts";

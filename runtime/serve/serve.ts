@@ -190,7 +190,7 @@ class Consumer implements ServedConsumer {
     const { transport } = this.#parts.kind;
     const nats = await connectNats({
       ...(transport === undefined ? {} : { transport }),
-      ...resolveAccess(this.#options.nats, process.env.NATS_URL),
+      ...resolveAccess(this.#options.nats, urlOfEnvironment()),
       name: consumerName(this.service),
       // The node of a program speaks for it, and lets it see no store.
       ...(isProgram(this.#options) && { worldId: "program" }),
@@ -271,6 +271,11 @@ class Consumer implements ServedConsumer {
       this.#closed.resolve();
     }
   }
+}
+
+/** The server that the environment names. */
+export function urlOfEnvironment(): string | undefined {
+  return process.env.NATS_URL;
 }
 
 /** It is in a program that a node has started, and uses the way to NATS that the node gave it. */

@@ -3,7 +3,7 @@
  * imported here: `ActionError` is known by its shape there (functions/sdk/service/action-error.ts).
  */
 
-/** What a call needs of a service. */
+/** The side of a service that calls use. */
 interface Fetches {
   fetch(path: string, init: Init): Promise<Answer>;
 }
@@ -37,7 +37,7 @@ const BY_NAME = "/.narun/action/";
 const HEDGED = "?hedged";
 
 /** An error that the service declares, and has thrown. */
-export class ActionError extends Error {
+class ActionError extends Error {
   readonly data: unknown;
 
   static {
@@ -53,7 +53,7 @@ export class ActionError extends Error {
 }
 
 /** A call that failed otherwise. `code`: of narun's error catalogue. `issues`: the fields of an input that does not fit. */
-export class ServiceError extends Error {
+class ServiceError extends Error {
   override readonly name = "ServiceError";
   readonly code: string;
   readonly status: number;

@@ -1,5 +1,6 @@
 /** The types of callers: `env.ORDERS.pay({ … })`, and `connect`. */
 import type { Service } from "../bindings.ts";
+import type { NatsAccess } from "../serve.ts";
 import type { ActionTypes } from "./service.ts";
 
 /** How one call is made. */
@@ -37,6 +38,20 @@ export type ServiceActions<S> = { readonly [Name in keyof ActionsOf<S>]: Call<Ac
  * `data`), else with an error named `ServiceError` (`code`, `status`, `issues`).
  */
 export type ServiceClient<S> = Service & ServiceActions<S>;
+
+/** How a program reaches a service. */
+export interface ConnectOptions {
+  /** The server. Default: `NATS_URL`, else `nats://127.0.0.1:4222`. */
+  nats?: string | NatsAccess;
+  /** How long a call may take where it says nothing else. Default 30,000. */
+  timeoutMs?: number;
+}
+
+/** A service, its actions as methods, and the connection behind them. */
+export type ConnectedService<S> = ServiceActions<S> & {
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+};
 
 /** An error of a call that the service does not declare. */
 export interface ServiceError extends Error {

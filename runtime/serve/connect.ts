@@ -1,0 +1,149 @@
+/**
+ * The client of a service in a program that narun did not start: `connect<typeof orders>("orders", { nats })`. Its calls take the
+ * way of calls between functions: a gateway holds them, wakes the service and chooses an instance.
+ */
+import {
+  createProblem,
+  decodeReply,
+  type ErrorCode,
+  encodeRequest,
+  explainFailure,
+  NAME_PATTERN,
+  NO_FIELDS,
+  PROBLEM_CONTENT_TYPE,
+} from "../../contracts/index.ts";
+import type { ConnectedService, ConnectOptions } from "../../functions/sdk/index.ts";
+import { connectNats } from "../../nats/index.ts";
+import {
+  bytesLeft,
+  callService,
+  createOpenCalls,
+  createPeers,
+  createStreamPresence,
+  type ResponseBody,
+  type ServiceReply,
+  type StreamParts,
+} from "../../streams/index.ts";
+import { withActions } from "../../web/index.ts";
+import { resolveAccess } from "./options.ts";
+import { urlOfEnvironment } from "./serve.ts";
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+/** Upper bound of an answer, which is read whole. */
+const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
+/** Upper bound of an input in one message; the rest of a larger one follows in frames. */
+const FIRST_BYTES = 64 * 1024;
+
+/** Errors: a TypeError for wrong options; NATS_UNREACHABLE, NATS_LOGIN_REFUSED. */
+export async function connect<S>(
+  service: string,
+  options: ConnectOptions = {},
+): Promise<ConnectedService<S>> {
+  if (!NAME_PATTERN.test(service))
+    throw new TypeError(`connect: ${JSON.stringify(service)} is no name of a service`);
+  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const nats = await connectNats({
+    ...resolveAccess(options.nats, urlOfEnvironment()),
+    name: `narun client of ${service}`,
+  });
+  const parts = {
+    nats,
+    peers: createPeers(nats),
+    presence: createStreamPresence(nats),
+    calls: createOpenCalls(nats),
+  };
+  const client = {
+    fetch: (path: string, init: Init) => fetchService(parts, service, timeoutMs, path, init),
+    async close() {
+      parts.calls.close();
+      parts.presence.close();
+      parts.peers.close();
+      await nats.close();
+    },
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+  return withActions(client) as unknown as ConnectedService<S>;
+}
+
+interface Init {
+  method: string;
+  headers: Record<string, string>;
+  body?: string;
+  signal: AbortSignal;
+}
+
+async function fetchService(
+  parts: StreamParts,
+  service: string,
+  timeoutMs: number,
+  path: string,
+  { method, headers: fields, body = "", signal }: Init,
+): Promise<Response> {
+  signal.throwIfAborted();
+  const [rawPath = "/", query = ""] = path.split("?");
+  const requestId = crypto.randomUUID();
+  const facts = {
+    method,
+    rawPath,
+    query,
+    host: service,
+    scheme: "http",
+    fields: Object.entries(fields).flat(),
+  } as const;
+  const headers = encodeRequest({ ...facts, requestId }, { timeoutMs });
+  if (headers === undefined) throw new TypeError("the request has a field that cannot be sent");
+  const bytes = Buffer.from(body);
+  const first = bytes.subarray(0, FIRST_BYTES);
+  const rest = bytes.byteLength > FIRST_BYTES ? bytesLeft(bytes.subarray(FIRST_BYTES)) : undefined;
+  const calling = callService(parts, { service, headers, first, rest, timeoutMs, signal });
+  const left = new Promise<never>((_, reject) =>
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
+  );
+  const reply = await Promise.race([calling, left]);
+  const failed = (code: ErrorCode) => problem(code, service, requestId);
+  return reply.kind === "failed" ? failed(reply.code) : responseOf(reply, failed);
+}
+
+async function responseOf(
+  reply: Exclude<ServiceReply, { kind: "failed" }>,
+  failed: (code: ErrorCode) => Response,
+): Promise<Response> {
+  const read = decodeReply(reply.message, { names: "lower", omitted: NO_FIELDS });
+  if (read.kind === "failed") return failed(read.code);
+  if (read.kind === "service-error") return failed("SERVICE_ERROR");
+  const { status, fields } = read;
+  const data = reply.kind === "whole" ? reply.message.data : await collect(reply.body);
+  if (data === undefined) {
+    if (reply.kind === "stream") reply.cancel();
+    return failed("STREAM_BROKEN");
+  }
+  const headers = new Headers();
+  for (let at = 0; at + 1 < fields.length; at += 2) headers.append(fields[at] ?? "", fields[at + 1] ?? "");
+  const hasBody = status !== 204 && status !== 205 && status !== 304;
+  return new Response(hasBody ? new Uint8Array(data) : null, { status, headers });
+}
+
+/** The bytes of a streamed answer; undefined where it broke, or is too large. */
+function collect(body: ResponseBody): Promise<Uint8Array | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    body.open({
+      onData(bytes) {
+        size += bytes.byteLength;
+        if (size > MAX_ANSWER_BYTES) return resolve(undefined);
+        chunks.push(Buffer.from(bytes));
+        body.consumed(bytes.byteLength);
+      },
+      onEnd: (end) => resolve(end.kind === "whole" ? Buffer.concat(chunks) : undefined),
+    });
+  });
+}
+
+function problem(code: ErrorCode, name: string, requestId: string): Response {
+  const told = createProblem(code, requestId, explainFailure(code, { name, kind: "function" }));
+  return new Response(JSON.stringify(told), {
+    status: told.status,
+    headers: { "content-type": PROBLEM_CONTENT_TYPE },
+  });
+}
