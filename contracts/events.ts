@@ -15,7 +15,7 @@ const EVENT_LANES = 8;
 const EVENT_GROUPS = 4;
 
 /** Upper bound of a subject of events, and of a pattern. */
-export const MAX_EVENT_SUBJECT = 512;
+const MAX_EVENT_SUBJECT = 512;
 /** Upper bound of an event's key. */
 export const MAX_EVENT_KEY = 256;
 /** Upper bound of an event's own lifetime: ten years. */
@@ -92,7 +92,7 @@ const EventReaderSchema = z
   });
 export type EventReader = z.infer<typeof EventReaderSchema>;
 
-/** The key of narun.yaml. Absent: nobody reads events at the gateways by this function's word. */
+/** The key of narun.yaml. Absent: this function opens no event at the gateways. */
 export const EventReadersSchema = z.array(EventReaderSchema).max(100);
 
 /** The rule for a reader of a pattern. `keyDigest`: of the key that it shows. */

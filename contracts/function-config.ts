@@ -136,7 +136,7 @@ const FileSchema = z.strictObject({
    */
   hosts: z.array(HostSchema).nonempty().max(100).optional(),
   /**
-   * The gRPC services that it implements. Absent: none. The builder adds those of `grpc(…)`; a handler that reads and writes
+   * The gRPC services that it implements. Absent: none. The builder adds the services of `grpc(…)`; a handler that reads and writes
    * frames itself names them here.
    */
   grpc: z.array(GrpcServiceSchema).nonempty().max(100).optional(),

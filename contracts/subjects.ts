@@ -45,7 +45,7 @@ export const subjects = {
   /** All that is stored of a workflow. */
   workflowAll: (workflow: string, id: string) => `narun.w.${workflow}.${id}.*`,
   workflowsAll: "narun.w.>",
-  /** Request/reply: whether a runner runs a workflow. One that does answers. */
+  /** Request/reply: whether a runner runs a workflow. The runner that does answers. */
   workflowAsk: "narun.wask",
   /** The last record of a workflow, for clients that wait. Not stored. */
   workflowEnd: (workflow: string, id: string) => `narun.wend.${workflow}.${id}`,

@@ -2,7 +2,7 @@
 import { InstanceMetadataSchema, instancesOf, NarunError } from "../contracts/index.ts";
 import { type DiscoveredService, discoverServices, type Nats, openNodeStates } from "../nats/index.ts";
 
-/** A live service that nobody deployed: `serve`, `narun run`, any program with a client of NATS. */
+/** A live service that was not deployed: `serve`, `narun run`, any program with a client of NATS. */
 interface Stranger {
   /** The id of its NATS Micro service. */
   id: string;
@@ -17,7 +17,7 @@ interface Stranger {
 const MAX_TOLD = 5;
 
 /**
- * Throws NAME_TAKEN, where a service that nobody deployed answers `$SRV.PING` for a name: from then on requests would go to the
+ * Throws NAME_TAKEN, where a service that was not deployed answers `$SRV.PING` for a name: from then on requests would go to the
  * function alone. A login that may not ask passes.
  */
 export async function requireFreeName(nats: Nats, name: string): Promise<void> {
@@ -35,7 +35,7 @@ export async function requireFreeName(nats: Nats, name: string): Promise<void> {
   });
 }
 
-/** Instances of functions and of deployed services are no strangers: they are those of an earlier spec of the name. */
+/** Instances of functions and of deployed services are no strangers: they belong to an earlier spec of the name. */
 function readStranger({ id, version, metadata }: DiscoveredService): Stranger[] {
   const facts = InstanceMetadataSchema.safeParse(metadata);
   if (!facts.success) return [{ id, version }];

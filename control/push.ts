@@ -77,7 +77,7 @@ export interface PushResult {
 /**
  * Stores the missing files, has a node try the build, and makes it live. Errors: TRIAL_FAILED with `fields.node`, `reason`
  * and the source-mapped `stack`, and the old revision stays live; PUSH_CONFLICT, if another push moved the function
- * meanwhile or a service has its name; NAME_TAKEN, where a service that nobody deployed answers for it; NATS_UNREACHABLE.
+ * meanwhile or a service has its name; NAME_TAKEN, where a service that was not deployed answers for it; NATS_UNREACHABLE.
  */
 export async function pushBuild(nats: Nats, build: Build, options: PushOptions = {}): Promise<PushResult> {
   const { manifest, revision, config } = build;

@@ -75,7 +75,7 @@ export interface GatewayOptions {
   otherMetrics?: () => Promise<readonly MetricValues[]>;
   /** The pages of a node-runner beside the gateway. Its metrics are added to the gateway's own. Default: none. */
   nodePages?: NodePages;
-  /** What the gateway itself tells about services at paths that no route takes. Default: nothing. */
+  /** The descriptions of services, at paths that no route takes. Default: nothing. */
   interfaces?: InterfaceOptions;
   /** Where the spans of requests go, and which traces are recorded. Default: a client's trace goes through as it is. */
   traces?: Traces | undefined;

@@ -22,7 +22,7 @@ export interface StartServerOptions {
   maxPayloadBytes?: number;
   /** Unique in a cluster. Default: the server makes one up. */
   name?: string | undefined;
-  /** Who may log in, and the server's cluster; asked at every start and reload. Default: everyone, and none. */
+  /** The logins of the server, and its cluster; asked at every start and reload. Default: everyone, and none. */
   access?: (() => ServerAccess) | undefined;
   log: Pick<Logger, "debug" | "info" | "warn">;
   /** Called with the pid of every process that is started, at once, so that it can be ended if this one dies. */

@@ -113,7 +113,7 @@ export interface Nats {
   ): PendingReply;
   /**
    * A number for a request that goes another way than over NATS; `send` gives the same request no number then. Its replies
-   * over NATS, as one that an answerer sends again, are called back until it is released. `onRefused`: the server does not
+   * over NATS, like a reply that an answerer sends again, are called back until it is released. `onRefused`: the server does not
    * permit the inbox, so that none will come.
    */
   reserve(onReply: (message: Message) => void, onRefused?: (error: NarunError) => void): PendingReply;

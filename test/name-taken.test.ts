@@ -1,4 +1,4 @@
-/** A name that a live service answers, which nobody deployed: a push, a deployment and `narun up` leave it alone. */
+/** A name that a live service answers without a deployment: a push, a deployment and `narun up` leave it alone. */
 import { afterAll, describe, expect, it } from "vitest";
 import { narun } from "../cli/testing/narun.ts";
 import { createWorkFolder } from "../cli/testing/work-folder.ts";

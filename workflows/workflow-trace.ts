@@ -3,7 +3,7 @@
  * steps, waits and signals are below it.
  *
  * T1  The ids follow from the journal: each runner makes the same ones, and a span that is sent twice is the same span.
- * T2  The spans of a call's records are made when the call is over. A runner that dies leaves them to the one that takes over.
+ * T2  The spans of a call's records are made when the call is over. A runner that dies leaves them to its successor.
  */
 import { createHash } from "node:crypto";
 import {

@@ -54,7 +54,7 @@ export interface Workflows {
   /** Takes nothing new. Resolves when the runs have ended, or after `graceMs`: other runners take the rest over. */
   drain(options: { graceMs: number }): Promise<void>;
   close(): void;
-  /** A function is a workflow now: those that wait for it go on. */
+  /** A function is a workflow now: its waiting runs go on. */
   onFunction(name: string): void;
   metrics(): TriggerMetric[];
 }

@@ -128,7 +128,7 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   }
 }
 
-/** What runs the code of each mode. */
+/** The hosts that run the code of each mode. */
 async function prepareModes(context: CommandContext<typeof nodeOptions>, cacheDir: string) {
   const { options, environment } = context;
   const { ceiling, sandbox, hostMemoryMb, inspect, inspectFolder } = options;

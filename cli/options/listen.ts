@@ -60,7 +60,7 @@ export const grpcMaxAge = value({
   parse: parseDuration,
 });
 
-/** What the files have, and the files, which may change. */
+/** The contents of the files, and the files, which may change. */
 export interface GrpcTls {
   cert: Buffer;
   key: Buffer;

@@ -17,7 +17,7 @@ import { workflow } from "./workflow.ts";
 export { isReservedStore } from "./buckets.ts";
 export type { EnvProperty } from "./define-binding.ts";
 export { EnvSchema, SecretNameSchema } from "./env.ts";
-export { isLiteralSubject, isReservedSubject, isSubjectPattern, matchesSubject } from "./subjects.ts";
+export { isLiteralSubject, isReservedSubject, matchesSubject } from "./subjects.ts";
 
 const bindingKinds = [kv, objects, service, publish, events, ratelimit, workflow] as const;
 

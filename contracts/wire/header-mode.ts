@@ -38,7 +38,7 @@ export interface RequestFacts {
   requestId?: string | undefined;
   /** How many functions have called each other up to this request. Default: 0. */
   hops?: number;
-  /** Who calls. Its function finds it as the field `narun-caller`, which clients cannot send. Default: a client. */
+  /** The caller. Its function finds it as the field `narun-caller`, which clients cannot send. Default: a client. */
   caller?: string | undefined;
   /** Whether its client asks for a WebSocket. Default: no. */
   isUpgrade?: boolean;

@@ -40,7 +40,7 @@ export const headerNames = {
   world: "Narun-World",
   /** How many functions have called each other by service bindings up to this request; none: 0. */
   hops: "Narun-Hops",
-  /** Who calls: the function by whose binding the call came, or `mcp:KEY`. Set by hosts and gateways; none: a client. */
+  /** The caller: the function by whose binding the call came, or `mcp:KEY`. Set by hosts and gateways; none: a client. */
   caller: "Narun-Caller",
   /** On a request to an instance: the handler that takes it, in place of `fetch` (trigger.ts). */
   trigger: "Narun-Trigger",

@@ -62,7 +62,7 @@ export interface DeployResult {
 /**
  * Stores the files under the names and with the metadata of the original toolkit, then the spec, so that every version of
  * its runner takes it. Errors: PROGRAM_UNFIT; SERVICE_FILE_INVALID without a tag; PUSH_CONFLICT, where a function has the
- * name or another deployment came in between; NAME_TAKEN, where a service that nobody deployed answers for the name.
+ * name or another deployment came in between; NAME_TAKEN, where a service that was not deployed answers for the name.
  */
 export async function deployProgram(nats: Nats, options: DeployOptions): Promise<DeployResult> {
   const { spec, programs } = options;

@@ -44,7 +44,7 @@ export class EventReaders {
     return this.#count >= MAX_READERS;
   }
 
-  /** Resolves when events can be read. Errors: those of `openEvents`. */
+  /** Resolves when events can be read. Errors: as `openEvents`. */
   async open(): Promise<void> {
     await this.#open();
   }

@@ -3,8 +3,7 @@ import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 
 /**
- * True where the peer is on loopback, no proxy tells of another client, and the request names this machine: `Host` and `Origin` are
- * those of loopback. The last two keep out pages of other sites, whose names may resolve to this machine.
+ * True where the peer is on loopback, no proxy tells of another client, and the request names this machine: `Host` and `Origin` name loopback. The last two keep out pages of other sites, whose names may resolve to this machine.
  */
 export function isFromHere({ headers, socket }: IncomingMessage): boolean {
   if (!isLoopback(socket.remoteAddress ?? "")) return false;

@@ -1,5 +1,5 @@
 /**
- * The events of a world: publishing them, and reading those that are stored.
+ * The events of a world: publishing, and reading the stored events.
  *
  * I1  An event is stored when `publish` resolves. The same id again is the same event, within the stream's window of duplicates, so
  *     that a publish without an answer is sent again.
@@ -50,7 +50,7 @@ export interface PublishedEvent {
 export interface EventBounds {
   /** The first sequence that is stored. */
   first: number;
-  /** The last one that was given. */
+  /** The last sequence that was given. */
   last: number;
 }
 

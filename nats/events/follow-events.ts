@@ -44,7 +44,7 @@ export interface FollowOptions {
 const BEAT_MS = 15_000;
 const RETRY_MS = 500;
 
-/** Errors: those of the first reads. Later ones are tried again. */
+/** Errors: as the first reads. Later ones are tried again. */
 export async function* followEvents(options: FollowOptions): AsyncGenerator<FollowedItem, void> {
   const { nats, events, pattern, start, signal, beatMs = BEAT_MS, isEnding = false } = options;
   const live = new LiveEvents(nats, pattern);

@@ -85,7 +85,7 @@ async function ensure(
 
 export type ConsumerOwner = Pick<DurableConsumer, "stream" | "name" | "owner">;
 
-/** Whose a consumer is that a function would have. */
+/** The owner of a consumer that a function would have. */
 export async function lookForConsumer(
   nats: Nats,
   { stream, name, owner }: ConsumerOwner,

@@ -27,7 +27,7 @@ export function eventConsumersOf(
   }));
 }
 
-/** Deletes the consumers of a function on the stream of events, but for those of `kept`. */
+/** Deletes the consumers of a function on the stream of events, except for the handlers in `kept`. */
 export async function removeEventConsumers(
   nats: Nats,
   owner: string,

@@ -37,7 +37,7 @@ export type Handle = (request: Request, context: Context) => unknown;
 /** The handlers of the code. */
 export interface Handlers {
   fetch: Handle;
-  /** Of a service, in a trial. */
+  /** The description of a service, in a trial. */
   description?: string;
   /** Left out where the code takes no triggers. */
   trigger?: (kind: TriggerKind, request: Request, context: Context) => Promise<TriggerResult>;

@@ -1,4 +1,4 @@
-/** Callers outside of narun: `connect` in this very process, and the types of what is deployed. */
+/** Callers outside of narun: `connect` in this very process, and the types of deployed services. */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -38,7 +38,7 @@ class Responder implements TriggerKind {
   readonly #parts: TriggerParts;
   readonly #asleep: SubjectSet;
   readonly #liveness: Liveness;
-  /** The subjects of each function: its name, and those of its actions. */
+  /** The subjects of each function: its name, and the subjects of its actions. */
   readonly #functions = new Map<string, readonly string[]>();
   #relay: { relay: Relay; close(): void } | undefined;
   #open = 0;

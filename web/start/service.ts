@@ -28,7 +28,7 @@ interface Life {
 /** The service that was started. */
 let running: { life: Life; env: unknown } | undefined;
 
-/** Calls the `onStop` handlers. `log` gets the error of one that throws; the others are called all the same. */
+/** Calls the `onStop` handlers. `log` gets the error of a callback that throws; the others are called all the same. */
 export async function stopService(log: (text: string) => void): Promise<void> {
   for (const handler of running?.life.stopHandlers ?? []) {
     try {
