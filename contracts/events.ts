@@ -10,7 +10,7 @@ import { z } from "zod";
 import { isLiteralSubject, isSubjectPattern, matchesSubject } from "./bindings/subjects.ts";
 
 /** How many lanes there are. Changing it breaks the order of keys at that moment. */
-const EVENT_LANES = 8;
+export const EVENT_LANES = 8;
 /** How many consumers a durable handler has. Each takes the events of its lanes in order. */
 const EVENT_GROUPS = 4;
 

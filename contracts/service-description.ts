@@ -46,8 +46,6 @@ export const ActionSchema = z.strictObject({
   isIdempotent: z.boolean(),
   /** It is offered to models over MCP. */
   isTool: z.boolean(),
-  /** The label whose recipients alone can read the payloads. Absent: they are plain. */
-  encrypt: NameSchema.optional(),
 });
 export type Action = z.infer<typeof ActionSchema>;
 

@@ -1,5 +1,5 @@
 import { createInbox, type NatsConnection, TimeoutError } from "@nats-io/transport-node";
-import { inboxRoots, NarunError } from "../contracts/index.ts";
+import { inboxRoots, NarunError, ROLES, type Role } from "../contracts/index.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
 import { COPIES_OF_CLUSTER, type CopiesChoice } from "./copies-choice.ts";
@@ -86,6 +86,8 @@ export interface Nats {
   readonly maxPayload: number;
   /** For the files of this part only. */
   readonly connection: NatsConnection;
+  /** The role of its login in a network of narun's own. Undefined: the login is of another making, or there is none. */
+  readonly role: Role | undefined;
   /** It has rights for a few functions only: some requests take a longer way, on which the server sees their subjects. */
   readonly isConfined: boolean;
   /** A subject for replies that this login may hear, and no other has. */
@@ -302,8 +304,12 @@ class OpenConnection implements Nats {
     return this.connection.info?.max_payload ?? 1_048_576;
   }
 
+  get role(): Role | undefined {
+    return ROLES.find((role) => this.#inboxPrefix?.startsWith(`${inboxRoots[role]}.`));
+  }
+
   get isConfined(): boolean {
-    return this.#inboxPrefix?.startsWith(`${inboxRoots.host}.`) === true;
+    return this.role === "host";
   }
 
   createInbox(): string {

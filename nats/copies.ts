@@ -89,9 +89,11 @@ const RETRY_MS = 5_000;
 
 /**
  * Raises copies now, and whenever the cluster has grown; the log tells of it. Returns the function that ends it.
- * Several processes may do so: what one has raised the others find done.
+ * Several processes may do so: what one has raised the others find done. A role of a network that may not change streams leaves it to
+ * the operator's login of `narun up`.
  */
 export function keepCopies(nats: Nats, log: CopiesLog): () => void {
+  if (nats.role !== undefined && nats.role !== "cli") return () => undefined;
   let timer: NodeJS.Timeout | undefined;
   let isOver = false;
   let told = "";

@@ -187,6 +187,23 @@ const tests: Record<string, () => Promise<void>> = {
     expect(await (await call("/hello/Ada%20L")).text()).toBe("Hello, Ada L!\n");
   },
 
+  async library() {
+    const book = { id: "moby", title: "Moby-Dick" };
+    const put = (value: unknown) => call("/library/moby", { method: "PUT", body: JSON.stringify(value) });
+    expect(await (await put({ title: "Moby-Dick" })).json()).toEqual(book);
+    expect(await json("/library/moby")).toEqual(book);
+    expect((await put({ title: "" })).status).toBe(422);
+    const lend = (id: string) =>
+      call("/library.lend", { method: "POST", body: JSON.stringify({ id, to: "Ada" }) });
+    expect(await (await lend("moby")).json()).toEqual({ ...book, lentTo: "Ada" });
+    expect(await (await lend("moby")).json()).toMatchObject({
+      error: { name: "BookLent", data: { to: "Ada" } },
+    });
+    expect((await lend("none")).status).toBe(404);
+    const reply = await world.connection.request("library.get", '{"id":"moby"}', { timeoutMs: 20_000 });
+    expect(JSON.parse(reply.text())).toMatchObject({ lentTo: "Ada" });
+  },
+
   async notes() {
     const post = (body: string) => call("/notes", { method: "POST", body });
     expect(await json("/notes")).toEqual([]);
@@ -213,23 +230,6 @@ const tests: Record<string, () => Promise<void>> = {
     await call("/orders/o1/signals/approved", post(true));
     expect(await json("/orders/o1/result?wait=30")).toEqual({ state: "shipped", item: "book" });
   },
-  async library() {
-    const book = { id: "moby", title: "Moby-Dick" };
-    const put = (value: unknown) => call("/library/moby", { method: "PUT", body: JSON.stringify(value) });
-    expect(await (await put({ title: "Moby-Dick" })).json()).toEqual(book);
-    expect(await json("/library/moby")).toEqual(book);
-    expect((await put({ title: "" })).status).toBe(422);
-    const lend = (id: string) =>
-      call("/library.lend", { method: "POST", body: JSON.stringify({ id, to: "Ada" }) });
-    expect(await (await lend("moby")).json()).toEqual({ ...book, lentTo: "Ada" });
-    expect(await (await lend("moby")).json()).toMatchObject({
-      error: { name: "BookLent", data: { to: "Ada" } },
-    });
-    expect((await lend("none")).status).toBe(404);
-    const reply = await world.connection.request("library.get", '{"id":"moby"}', { timeoutMs: 20_000 });
-    expect(JSON.parse(reply.text())).toMatchObject({ lentTo: "Ada" });
-  },
-
   async parcels() {
     const { connection } = world.connection;
     const manager = await jetstreamManager(connection);

@@ -101,7 +101,16 @@ describe("the package, installed", () => {
       env: { ...process.env, NARUN_NATS_SERVER: inject("natsServer"), NODE_OPTIONS: "" },
     });
     const errors = ["NonRetryableError", "StepFailed", "WorkflowCancelled"];
-    const helpers = ["GrpcError", "Metadata", ...errors, "grpc", "timedOut", "workflow"];
+    const helpers = [
+      "ActionError",
+      "GrpcError",
+      "Metadata",
+      ...errors,
+      "grpc",
+      "service",
+      "timedOut",
+      "workflow",
+    ];
     expect(JSON.parse(stdout)).toEqual(["served there", helpers, [], 0]);
   });
 

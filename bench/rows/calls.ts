@@ -23,7 +23,7 @@ const rows = () => ({
   },
 });
 
-export const calls: Section = { rows, measure, needs: [] };
+export const calls: Section = { rows, measure, needs: [], isUnguarded: true };
 
 const CALLEE = `import { service } from "narun";
 import { z } from "zod";

@@ -58,6 +58,11 @@ const HELLO = `export default {
   scheduled() {},
 };
 `;
+const LIBRARY = `import { service } from "narun";
+export default service({ name: "library", version: "1.0.0", errors: { Lost: { status: 404 } } })
+  .action("find", { readOnly: true, errors: ["Lost"] }, () => ({ title: "Emma" }))
+  .on("books.>", { durable: true }, () => undefined);
+`;
 const files = {
   "functions/broken/index.ts": "export default () => new Response(;\n",
   "functions/hello/index.ts": HELLO,
@@ -158,6 +163,29 @@ test("rollback and rm", async () => {
   expectDocumented("push", [await json("push functions/two"), await json("push functions/hello")]);
   expectDocumented("rollback", await json("rollback two"));
   expectDocumented("rm", await json("rm two"));
+});
+
+test("services", async () => {
+  await folder.write("functions/library/index.ts", LIBRARY);
+  await using watch = startNarun(["services", "watch", "--json"], {
+    cwd: folder.dir,
+    env: { NARUN_NATS_URL: addresses.nats },
+    limitMs: 120_000,
+  });
+  await json("push functions/library");
+  expectDocumented("services ls", await json("services ls"));
+  expectDocumented("services info", await json("services info library"));
+  expectDocumented("services pause", await json("services pause library"));
+  expectDocumented("services graph", await json("services graph"));
+  const [line] = await watch.shows(/^\{"event":"changed".*\}$/m);
+  expectDocumented("services watch", JSON.parse(line));
+  await json("rm library");
+});
+
+test("mcp", async () => {
+  expectDocumented("mcp add", await json("mcp add reader --allow library.find --expires 1h"));
+  expectDocumented("mcp ls", await json("mcp ls"));
+  expectDocumented("mcp rm", await json("mcp rm reader"));
 });
 
 test("gateway and node", async () => {

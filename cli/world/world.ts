@@ -18,7 +18,14 @@ import {
   startGateway,
 } from "../../gateway/index.ts";
 import { type Address, claimShared, sendSignal } from "../../machine/index.ts";
-import { connectNats, makeStores, type Nats, type NatsLogin, type NatsTransport } from "../../nats/index.ts";
+import {
+  connectNats,
+  keepCopies,
+  makeStores,
+  type Nats,
+  type NatsLogin,
+  type NatsTransport,
+} from "../../nats/index.ts";
 import {
   findNatsServer,
   lockDataDir,
@@ -167,7 +174,7 @@ async function startInOrder(
   if (operator !== undefined) await makeStores(operator);
   if (operator !== undefined && network !== undefined) {
     const { route } = network;
-    endings.push(answerJoins({ nats: operator, network, dataDir, route, log }));
+    endings.push(answerJoins({ nats: operator, network, dataDir, route, log }), keepCopies(operator, log));
   }
   const nats = await connect(login);
   const { workers: processes = 1 } = options;

@@ -24,6 +24,7 @@ function tagsOf(config: RightsFacts): string[] {
     `fn:${name}`,
     // Below the name are the subjects of its actions.
     ...(description === undefined || isTakenName(name) ? [] : [`act:${name}`]),
+    ...(description === undefined ? [] : [`say:${name}.>`, `hear:${name}.>`]),
     ...(workflow === undefined ? [] : [`wf:${workflowOf ?? name}`]),
     ...capabilitiesOf(config).flatMap((capability): string[] => {
       switch (capability.kind) {
@@ -36,6 +37,11 @@ function tagsOf(config: RightsFacts): string[] {
           return [`svc:${capability.service}`, "streams:>"];
         case "publish":
           return capability.subjects.map((subject) => `pub:${subject}`);
+        case "events":
+          return [
+            ...capability.publishes.map((pattern) => `say:${pattern}`),
+            ...capability.hears.map((pattern) => `hear:${pattern}`),
+          ];
         case "workflow":
           return [`wf:${capability.workflow}`];
         default:

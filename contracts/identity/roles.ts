@@ -75,6 +75,10 @@ const OWN_STREAMS = [
   stores.runtara.runs,
 ];
 
+const eventStreams: readonly string[] = [stores.events.stream, stores.retainedEvents.stream];
+/** Streams of which hosts read the subjects of their own functions. */
+const readByHosts: readonly string[] = [stores.workflows.stream, ...eventStreams];
+
 /** Buckets that authors write and nodes only read. */
 const deployed = { buckets: [stores.configs, stores.revisions, stores.secrets].map(({ bucket }) => bucket) };
 /** Buckets that nodes only read. The root's signature protects the directory of keys as well. */
@@ -90,6 +94,9 @@ const asyncCalls = [
   own("narun.calls.>"),
   own("narun.call.>"),
 ];
+
+/** Events at the gateway's door. */
+const eventReads = [...streamReads(stores.events.stream), ...streamReads(stores.retainedEvents.stream)];
 
 /** Streams and buckets that the first user makes. */
 const gatewayStores = [
@@ -120,6 +127,8 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         ...kvReads(stores.nodes.bucket),
         ...kvReads(stores.revisions.bucket),
         ...objectReads(stores.binaries.objects),
+        ...kvReads(stores.toolKeys.bucket),
+        ...eventReads,
         ...asyncCalls,
         ...gatewayStores.map((stream) => `$JS.API.STREAM.CREATE.${stream}`),
       ],
@@ -134,6 +143,7 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         own(subjects.announcementsAll),
         own(subjects.heartbeatsAll),
         own("narun.call.>"),
+        own(subjects.eventNewsAll),
       ],
     },
   },
@@ -176,6 +186,12 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         "{{tag(pub)}}",
         ...kvWrites("{{tag(kv)}}"),
         ...objectWrites("{{tag(obj)}}"),
+        // Events that it may publish, with their retained ones, and the last ones that it may hear.
+        own(subjects.event("*", "{{tag(say)}}")),
+        own(subjects.retainedEvent("{{tag(say)}}")),
+        lastMessage(stores.retainedEvents.stream, own(subjects.retainedEvent("{{tag(say)}}"))),
+        ...lastEvents("{{tag(hear)}}"),
+        ...eventStreams.map((stream) => `$JS.API.STREAM.INFO.${stream}`),
         // Journals of its own workflows, and of its bindings.
         own("narun.w.{{tag(wf)}}.>"),
         own("narun.wend.{{tag(wf)}}.*"),
@@ -192,7 +208,7 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         ...OWN_OBJECTS.map(objectValues),
         ...OWN_BUCKETS.flatMap((bucket) => streamApi(kvStream(bucket))),
         ...OWN_OBJECTS.flatMap((bucket) => streamApi(objectStream(bucket))),
-        ...OWN_STREAMS.filter((stream) => stream !== stores.workflows.stream).flatMap(streamApi),
+        ...OWN_STREAMS.filter((stream) => !readByHosts.includes(stream)).flatMap(streamApi),
         ...["CREATE", "UPDATE", "DELETE", "RESTORE", "SNAPSHOT"].map((order) => `$JS.API.STREAM.${order}.>`),
         `$JS.API.CONSUMER.*.${stores.workflows.stream}.${stores.workflows.consumer}`,
         `$JS.API.CONSUMER.*.*.${stores.workflows.stream}.${stores.workflows.consumer}`,
@@ -210,6 +226,7 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         own(subjects.workflowAsk),
         own("narun.w.{{tag(wf)}}.*.in"),
         own("narun.wend.{{tag(wf)}}.*"),
+        own(subjects.eventNews("{{tag(hear)}}")),
       ],
     },
   },
@@ -261,6 +278,18 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
 };
 
 /** Journals of the workflows of one function, and no others: each request has a subject in its own subject. */
+/** Reading the last message of a subject. */
+function lastMessage(stream: string, subject: string): string {
+  return `$JS.API.DIRECT.GET.${stream}.${subject}`;
+}
+
+function lastEvents(pattern: string): string[] {
+  return [
+    lastMessage(stores.events.stream, own(subjects.event("*", pattern))),
+    lastMessage(stores.retainedEvents.stream, own(subjects.retainedEvent(pattern))),
+  ];
+}
+
 function journalReads(workflow: string): string[] {
   const { stream } = stores.workflows;
   const journal = own(`narun.w.${workflow}.>`);

@@ -13,7 +13,15 @@ import {
   type PubAck,
 } from "@nats-io/jetstream";
 import { headers as createFields, type MsgHdrs } from "@nats-io/transport-node";
-import { eventLane, type Headers, headerNames, NarunError, stores, subjects } from "../../contracts/index.ts";
+import {
+  EVENT_LANES,
+  eventLane,
+  type Headers,
+  headerNames,
+  NarunError,
+  stores,
+  subjects,
+} from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { hasJetStreamCode, isConflict, JetStreamCode } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
@@ -64,6 +72,8 @@ export interface Events {
   read(pattern: string, from: number): AsyncGenerator<StoredEvent, void>;
   /** The last event of each subject, the retained ones among them, in order. */
   lastOfEach(pattern: string): Promise<StoredEvent[]>;
+  /** The last event of one subject, the retained one among them. */
+  lastOf(subject: string): Promise<StoredEvent | undefined>;
   /** The retained event of each subject, in no order. */
   retained(pattern: string): AsyncGenerator<StoredEvent, void>;
   /** How many events each subject of a pattern has. */
@@ -133,7 +143,7 @@ class OpenEvents implements Events {
     };
     for (;;) {
       const there = await needsJetStream(this.#nats, () =>
-        this.#manager.streams.getMessage(stream, { last_by_subj: wire }),
+        this.#manager.direct.getMessage(stream, { last_by_subj: wire }),
       );
       if (Number(there?.header?.last(headerNames.eventSequence)) >= sequence) return;
       try {
@@ -201,17 +211,47 @@ class OpenEvents implements Events {
     return [...last.values()].sort((a, b) => a.sequence - b.sequence);
   }
 
+  async lastOf(subject: string): Promise<StoredEvent | undefined> {
+    const { world } = this.#nats;
+    const lanes = Array.from({ length: EVENT_LANES }, (_, lane) => subjects.event(lane, subject));
+    // One request for each subject: a login may have the right to read this one alone.
+    const found = await Promise.all([
+      ...lanes.map((lane) => this.#lastMessage(stores.events.stream, world.toWire(lane))),
+      this.#lastMessage(stores.retainedEvents.stream, world.toWire(subjects.retainedEvent(subject))),
+    ]);
+    const events = found.flatMap((message, at) => {
+      const event = message && (at < lanes.length ? this.#toEvent(message) : this.#toRetained(message));
+      return event ?? [];
+    });
+    return events.sort((a, b) => b.sequence - a.sequence)[0];
+  }
+
+  async #lastMessage(stream: string, wire: string): Promise<StoredMessage | undefined> {
+    const found = await needsJetStream(this.#nats, () =>
+      this.#manager.direct.getMessage(stream, { last_by_subj: wire }),
+    );
+    if (found === null) return undefined;
+    const { subject, seq, time, header: headers, data } = found;
+    return { subject, seq, time, headers, data };
+  }
+
   async *retained(pattern: string): AsyncGenerator<StoredEvent, void> {
     const { world } = this.#nats;
     const filter = world.toWire(subjects.retainedEvent(pattern));
     const stream = stores.retainedEvents.stream;
     for await (const message of readStored({ nats: this.#nats, manager: this.#manager, stream, filter })) {
-      const subject = world.fromWire(message.subject).slice(subjects.retainedEvent("").length);
-      const seq = Number(message.headers?.last(headerNames.eventSequence));
-      const place = { ...message, seq, subject: world.toWire(subjects.event(0, subject)) };
-      const event = this.#toEvent(place);
-      if (event !== undefined && event.data.byteLength > 0) yield event;
+      const event = this.#toRetained(message);
+      if (event !== undefined) yield event;
     }
+  }
+
+  /** Undefined where the retained event was taken away. */
+  #toRetained(message: StoredMessage): StoredEvent | undefined {
+    const { world } = this.#nats;
+    const subject = world.fromWire(message.subject).slice(subjects.retainedEvent("").length);
+    const seq = Number(message.headers?.last(headerNames.eventSequence));
+    const event = this.#toEvent({ ...message, seq, subject: world.toWire(subjects.event(0, subject)) });
+    return event !== undefined && event.data.byteLength > 0 ? event : undefined;
   }
 
   async subjects(pattern: string): Promise<Map<string, number>> {

@@ -53,14 +53,14 @@ export async function openFileCache({
 
   const ensure = async (source: FileSource): Promise<string> => {
     const path = join(folder, source.sha256);
-    if (!(await isWhole(path, source.sha256, verified))) {
-      const size = await fetchFile(folder, source, path);
-      await disk.note(size);
-    }
+    const isThere = await isWhole(path, source.sha256, verified);
+    const size = isThere ? 0 : await fetchFile(folder, source, path);
     // Only the order of eviction depends on the time of use: no two uses have the same.
     lastUseMs = Math.max(Date.now(), lastUseMs + 1);
     const now = new Date(lastUseMs);
     await utimes(path, now, now).catch(() => undefined);
+    // It may evict: the file has its time of use by then, as the clock of files is behind.
+    if (!isThere) await disk.note(size);
     verified.set(source.sha256, await stateOf(path));
     return path;
   };

@@ -18,7 +18,17 @@ beforeAll(async () => {
   for (const role of ALL) {
     const tags =
       role === "host"
-        ? ["fn:hello", "act:hello", "kv:things", "obj:pictures", "svc:other", "pub:news.>", "wf:hello"]
+        ? [
+            "fn:hello",
+            "act:hello",
+            "kv:things",
+            "obj:pictures",
+            "svc:other",
+            "pub:news.>",
+            "wf:hello",
+            "say:stock.>",
+            "hear:stock.>",
+          ]
         : [];
     users.set(role, await world.connect(role, { name: `the-${role}`, tags }));
   }
@@ -111,6 +121,17 @@ describe("publish", () => {
     ["news.today", ["node", "host", "cli"]],
     ["orders.paid", ["node", "cli"]],
     ["$NARUN.join", ["node", "cli", "join"]],
+    [`${W}.e.3.stock.sold`, ["node", "host", "cli"]],
+    [`${W}.e.3.other.sold`, ["node", "cli"]],
+    [`${W}.er.stock.sold`, ["node", "host", "cli"]],
+    [`${W}.er.other.sold`, ["node", "cli"]],
+    [`$JS.API.DIRECT.GET.narun-events.${W}.e.3.stock.sold`, ["gateway", "node", "host", "cli"]],
+    [`$JS.API.DIRECT.GET.narun-events.${W}.e.3.other.sold`, ["gateway", "node", "cli"]],
+    ["$JS.API.STREAM.MSG.GET.narun-events", ["gateway", "node", "cli"]],
+    ["$JS.API.CONSUMER.CREATE.narun-events", ["gateway", "node", "cli"]],
+    ["$JS.API.STREAM.DELETE.narun-events", ["node", "cli"]],
+    ["$KV.narun-keys.directory", ["cli"]],
+    ["$KV.narun-mcp-keys.key", ["node", "cli"]],
   ])("%s: %j", async (subject, roles) => expect(await mayPublish(subject)).toEqual(roles));
 });
 
@@ -142,6 +163,8 @@ describe("subscribe", () => {
     ["logs.>", ["node", "author", "cli"]],
     ["news.today", ["node", "cli"]],
     ["$KV.narun-secrets.>", ["cli"]],
+    [`${W}.en.*.stock.sold`, ["gateway", "node", "host", "cli"]],
+    [`${W}.en.*.other.sold`, ["gateway", "node", "cli"]],
     ["$NARUN.join", ["cli"]],
   ])("%s: %j", async (subject, roles) => expect(await maySubscribe(subject)).toEqual(roles));
 });

@@ -9,10 +9,12 @@ const FILES = {
   await env.THINGS.put("a", "kept");
   await env.PICTURES.put("p", "painted");
   env.NEWS.publish("news.today", "it works");
+  await env.STOCK.publish("stock.sold", 3, { retain: true });
   const body = await (await env.OTHER.fetch("http://other/other", { method: "POST", body: "x".repeat(300000) })).text();
   const keys = (await env.THINGS.list()).keys.length;
   return Response.json({
     thing: await env.THINGS.get("a"), picture: await (await env.PICTURES.get("p")).text(), keys, other: body.length, secret: env.KEY,
+    sold: (await env.STOCK.last("stock.sold")).value,
   });
 };\n`,
   "functions/hello/narun.yaml": `env:
@@ -23,6 +25,7 @@ bindings:
   - { name: PICTURES, objects: pictures }
   - { name: NEWS, publish: ["news.>"] }
   - { name: OTHER, service: other }
+  - { name: STOCK, events: ["stock.>"] }
 `,
   "start/other/index.ts": "export default async (request) => new Response(await request.text());\n",
   "start/noded/index.ts":
@@ -58,7 +61,7 @@ it("pushes, calls, keeps values, runs schedules, workflows and accepted calls, a
   await run("author", "push", "functions/hello");
   const answer = await fetch(`${http}/hello`);
   expect(await answer.json(), await run("author", "logs", "hello")).toEqual({
-    ...{ thing: "kept", picture: "painted", keys: 1, other: 300_000, secret: "s3cret" },
+    ...{ thing: "kept", picture: "painted", keys: 1, other: 300_000, secret: "s3cret", sold: 3 },
   });
   expect(await (await fetch(`${http}/noded`)).text()).toBe("node /");
   expect(await run("author", "invoke", "other", "--data", "hi")).toContain("hi");

@@ -28,7 +28,7 @@ it("describes a service as the contract does", () => {
     .action(
       "a",
       {
-        ...{ description: "It acts", path: "s/{id}", method: "PUT", subject: "s.a.{id}", encrypt: "label" },
+        ...{ description: "It acts", path: "s/{id}", method: "PUT", subject: "s.a.{id}" },
         ...{
           input: z.object({ id: z.string() }),
           output: z.string(),
@@ -42,7 +42,7 @@ it("describes a service as the contract does", () => {
     .on("e.>", { name: "e", durable: true, since: new Date(0), schema: z.string(), maxDeliver: 3 }, () => 1);
   const description: Description = whole.describe();
   expect(ServiceDescriptionSchema.parse(description)).toEqual(description);
-  expect(description.actions[0]).toMatchObject({ isIdempotent: true, encrypt: "label", isTool: true });
+  expect(description.actions[0]).toMatchObject({ isIdempotent: true, isTool: true });
   expect(description.events[0]).toMatchObject({ since: "1970-01-01T00:00:00.000Z", maxDeliver: 3 });
 });
 

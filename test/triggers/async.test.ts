@@ -198,21 +198,27 @@ describe("a callback", () => {
 });
 
 describe("a call that is not stored", () => {
-  it.each(["narun-calls", "KV_narun-call-records"])(
-    "is not answered 202: no acknowledgement of %s",
-    async (stream) => {
-      locationOf(await post("/echo"));
-      const manager = await jetstreamManager(world.connection.connection);
-      await manager.streams.update(stream, { no_ack: true });
-      try {
-        const answer = await post("/echo");
-        expect([answer.status, answer.code]).toEqual([503, "CALL_NOT_STORED"]);
-      } finally {
-        await manager.streams.update(stream, { no_ack: false });
-      }
-    },
-    60_000,
-  );
+  /** A call while a stream stores without an answer. */
+  const postWithoutAcks = async (stream: string) => {
+    locationOf(await post("/echo"));
+    const manager = await jetstreamManager(world.connection.connection);
+    await manager.streams.update(stream, { no_ack: true });
+    try {
+      return await post("/echo", "seen");
+    } finally {
+      await manager.streams.update(stream, { no_ack: false });
+    }
+  };
+
+  it("is not answered 202: no acknowledgement of narun-calls", async () => {
+    const { status, code } = await postWithoutAcks("narun-calls");
+    expect([status, code]).toEqual([503, "CALL_NOT_STORED"]);
+  }, 60_000);
+
+  it("is answered 202 without an acknowledgement where its record was read at the stream's leader", async () => {
+    const location = locationOf(await postWithoutAcks("KV_narun-call-records"));
+    await eventually(async () => expect((await resultOf(location)).text).toBe("seen"), { timeoutMs: 90_000 });
+  }, 120_000);
 
   it("is not answered 202 by a server that dies before it acknowledges", async () => {
     locationOf(await post("/echo"));

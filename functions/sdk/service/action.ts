@@ -30,8 +30,6 @@ export interface ActionOptions<I, O, Name extends string = string> {
   idempotent?: boolean;
   /** It is offered to models over MCP. */
   tool?: boolean;
-  /** The label whose recipients alone can read its payloads. */
-  encrypt?: string;
 }
 
 /** An action with everything decided. */
@@ -47,13 +45,12 @@ export interface Action {
   isReadOnly: boolean;
   isIdempotent: boolean;
   isTool: boolean;
-  encrypt: string | undefined;
   handle(input: unknown, context: unknown, env: unknown): unknown;
 }
 
 const KEYS = [
   ...["description", "path", "method", "subject", "input", "output", "errors"],
-  ...["readOnly", "idempotent", "tool", "encrypt"],
+  ...["readOnly", "idempotent", "tool"],
 ];
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 const METHODS: readonly string[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -80,7 +77,7 @@ export function defineAction(
   if (typeof options !== "object" || options === null || typeof handle !== "function")
     refuse("write .action(name, { … }, async (input, ctx) => …)");
   refuseUnknown(place, options, KEYS);
-  const { input, output, readOnly, idempotent, tool, description, encrypt } = options;
+  const { input, output, readOnly, idempotent, tool, description } = options;
   for (const [key, schema] of [
     ["input", input],
     ["output", output],
@@ -94,7 +91,7 @@ export function defineAction(
   if (method === "GET" && readOnly === false) refuse("a GET changes nothing, and it is not read-only");
   const isReadOnly = readOnly ?? method === "GET";
   return {
-    ...{ name, description, method, isReadOnly, encrypt },
+    ...{ name, description, method, isReadOnly },
     subject: subjectOf(service, options.subject ?? `${service}.${name}`, refuse),
     path: options.path === undefined ? undefined : pathOf(options.path, refuse),
     input: input as StandardSchema | undefined,

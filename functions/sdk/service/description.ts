@@ -18,7 +18,6 @@ export interface ActionDescription {
   isReadOnly: boolean;
   isIdempotent: boolean;
   isTool: boolean;
-  encrypt?: string;
 }
 
 export interface EventDescription {

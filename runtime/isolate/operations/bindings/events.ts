@@ -112,7 +112,7 @@ function createHearing({ context, open, large, rightsOf }: EventParts): HostOper
       const { hears } = rightsOf(name);
       const subject = readSubject(subjectValue);
       if (!matchesAny(hears, subject)) refuse(subject, hears, "hear");
-      const [event] = await (await open()).lastOfEach(subject).catch(toBindingError);
+      const event = await (await open()).lastOf(subject).catch(toBindingError);
       return event === undefined ? undefined : deliver(large, event, call);
     },
   };
