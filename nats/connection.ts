@@ -86,10 +86,11 @@ export interface Nats {
   readonly maxPayload: number;
   /** For the files of this part only. */
   readonly connection: NatsConnection;
-  /** The role of its login in a network of narun's own. Undefined: the login is of another making, or there is none. */
+  /**
+   * The role of its login in a network of narun's own. A host has rights for a few functions only: some requests take a longer way, on
+   * which the server sees their subjects. Undefined: the login is of another making, or there is none.
+   */
   readonly role: Role | undefined;
-  /** It has rights for a few functions only: some requests take a longer way, on which the server sees their subjects. */
-  readonly isConfined: boolean;
   /** A subject for replies that this login may hear, and no other has. */
   createInbox(): string;
   /** Logs in anew, with the login of now. Resolves when the server has taken it; what broke off meanwhile broke as by a lost connection. */
@@ -306,10 +307,6 @@ class OpenConnection implements Nats {
 
   get role(): Role | undefined {
     return ROLES.find((role) => this.#inboxPrefix?.startsWith(`${inboxRoots[role]}.`));
-  }
-
-  get isConfined(): boolean {
-    return this.role === "host";
   }
 
   createInbox(): string {

@@ -24,7 +24,7 @@ export async function* readEntries(
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   const filter = nats.world.toWire(subjects.workflowAll(workflow, id));
   const options = { nats, manager, filter, from, stream: stores.workflows.stream };
-  for await (const { subject, seq, time, data } of nats.isConfined
+  for await (const { subject, seq, time, data } of nats.role === "host"
     ? readByConsumer(options)
     : readStored(options)) {
     const kind = subject.slice(subject.lastIndexOf(".") + 1);

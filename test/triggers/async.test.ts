@@ -229,6 +229,7 @@ describe("a call that is not stored", () => {
     // The server may have come back in time.
     if (answer.status === 202) expect((await resultOf(locationOf(answer), 60)).text).toBe("lost?");
     else expect([answer.status, answer.code]).toEqual([503, "CALL_NOT_STORED"]);
+    await eventually(async () => locationOf(await post("/echo")), { timeoutMs: 60_000 });
   }, 120_000);
 });
 
