@@ -15,8 +15,12 @@ it("answers again after its connection broke, in the same process", async () => 
     { mode: "exec", command: "server.mjs", scale: { min: 1 } },
   );
   const { text } = await world.call("/steady");
-  const [row] = await world.ps("steady");
-  world.link.cut(`steady/${row?.instance}`);
+  const instance = await eventually(async () => {
+    const [row] = await world.ps("steady");
+    if (row === undefined) throw new Error("no instance is listed yet");
+    return row.instance;
+  });
+  world.link.cut(`steady/${instance}`);
   await eventually(async () => expect(await world.call("/steady")).toMatchObject({ status: 200, text }), {
     timeoutMs: 30_000,
   });
