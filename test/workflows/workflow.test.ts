@@ -99,9 +99,13 @@ describe("a workflow", () => {
     const steps = followSteps("n1");
     await world.call("/noded/n1", post(null));
     await steps.untilSecond();
-    const [instance] = await world.ps("noded");
-    const node = world.nodes.find(({ name }) => name === instance?.node);
-    await node?.kill9();
+    const node = await eventually(async () => {
+      const [instance] = await world.ps("noded");
+      const found = world.nodes.find(({ name }) => name === instance?.node);
+      if (found === undefined) throw new Error("no instance is listed yet");
+      return found;
+    });
+    await node.kill9();
     // Its host lives on, and answers the runner that would take the workflow over: that one asks again later.
     await eventually(() => expect(takeovers.filter((key) => key === "noded.n1").length).toBeGreaterThan(1));
     steps.answer();
