@@ -1,5 +1,5 @@
 /**
- * The rights of each role at NATS. It is the one table from which the users of narun's servers are made, and the table in docs/security.md.
+ * The rights of each role at NATS. It is the one table from which the users of narun's servers are made, and the table in docs/roles.md.
  *
  * Each role is a signing key of the account, and its rights are the template of that key (nats/identity/). A user's own JWT has
  * no rights in it, only a name and, for hosts, tags (host-tags.ts): the key of a role makes users of that role,

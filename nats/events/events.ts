@@ -142,10 +142,8 @@ class OpenEvents implements Events {
       return all;
     };
     for (;;) {
-      const there = await needsJetStream(this.#nats, () =>
-        this.#manager.direct.getMessage(stream, { last_by_subj: wire }),
-      );
-      if (Number(there?.header?.last(headerNames.eventSequence)) >= sequence) return;
+      const there = await this.#lastMessage(stream, wire);
+      if (Number(there?.headers?.last(headerNames.eventSequence)) >= sequence) return;
       try {
         const expect = { lastSubjectSequence: there?.seq ?? 0 };
         await this.#store(wire, event.data, headers, { expect });
