@@ -19,6 +19,10 @@ export const serviceErrors = {
     title: "The service and its function have different names",
     solve: "Give both the same name: `service({ name })`, and the folder or `name:` of narun.yaml.",
   },
+  GRPC_MISMATCH: {
+    title: "The `.proto` file of the service does not fit its actions",
+    solve: "Change the method or message that `detail` names, or the schema of the action beside it.",
+  },
   INVALID_INPUT: {
     title: "The input of the action does not fit its schema",
     solve: "Correct the fields that `issues` names; the schema is in `nats service info NAME`.",
