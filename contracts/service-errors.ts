@@ -38,6 +38,11 @@ export const serviceErrors = {
     solve: "`error` has its name and its data; the service declares its meaning.",
     status: 400,
   },
+  NO_SUCH_SERVICE: {
+    title: "The registry knows no such service",
+    solve: "Take a name of `narun services ls`; `detail` has the nearest one.",
+    status: 404,
+  },
   NO_SUCH_ACTION: {
     title: "The service has no such action",
     solve: "Look up its actions in `detail`, or push the service that has it.",
