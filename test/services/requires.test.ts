@@ -88,6 +88,9 @@ it("starts the instances of scale.min after the services that they require, and 
 
 it("starts them where the required service runs on another node, or is no function", async () => {
   await world.push("kept-far", source("kept-far", ["foreign"]), kept);
+  // A start that waits for nothing would be over by now.
+  await world.push("meanwhile", source("meanwhile"), kept);
+  await world.announced("meanwhile", "ready");
   expect(readyAt("kept-far")).toBeUndefined();
   await using _ = await startForeignService({ url: world.nats.url, name: "foreign", answer: "yes" });
   await world.announced("kept-far", "ready");
