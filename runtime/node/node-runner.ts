@@ -56,7 +56,7 @@ import { createProgramFiles, type ProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
 import { createStatusPublisher, observeStatus, type StatusPublisher } from "./status.ts";
-import { decideStopOrder } from "./stop-order.ts";
+import { drainInOrder } from "./stop-order.ts";
 import { answerTrials } from "./trials.ts";
 import { releaseUnusedHosts } from "./unused-hosts.ts";
 
@@ -314,21 +314,11 @@ class Runner implements NodeRunner {
     this.#nodes.close();
     await this.#options.beforeDrain?.([...new Set(this.#instances.all().map((one) => one.function))]);
     const endsAtMs = performance.now() + graceMs;
-    await this.#drainInOrder(AbortSignal.timeout(graceMs)); // 3
+    await drainInOrder(this.#instances, this.#desired, AbortSignal.timeout(graceMs)); // 3
     await this.#modes.close({ graceMs: Math.max(0, endsAtMs - performance.now()) }); // 4
     await this.#presence.close(); // 5
     this.#metricsServer?.close();
     this.#options.log.info({ node: this.node }, "node-runner stopped");
-  }
-
-  /** The services that require others drain before those. */
-  async #drainInOrder(grace: AbortSignal): Promise<void> {
-    const requiresOf = (name: string) => this.#desired.get(name)?.spec.interface?.requires ?? [];
-    const order = decideStopOrder(
-      this.#instances.all().map((one) => one.function),
-      requiresOf,
-    );
-    for (const names of order.slice(0, -1)) await this.#instances.drainAll(names, grace);
   }
 
   #serveMetrics(address: Address): Promise<MetricsServer> {

@@ -5,11 +5,11 @@
 import type { DescMessage, JsonValue, Message } from "@bufbuild/protobuf";
 import type { Action } from "../service/action.ts";
 import { jsonSchemaOf } from "../service/standard-schema.ts";
+import type { ActionMethod } from "./action-method.ts";
 import { statusOfProblem } from "./action-status.ts";
 import type { GrpcContext } from "./call.ts";
 import { GrpcError } from "./grpc-error.ts";
 import { useJson } from "./json-codec.ts";
-import type { ActionMethod } from "./service-actions.ts";
 import { withNumbers } from "./wide-numbers.ts";
 
 export async function callAction(

@@ -4,6 +4,7 @@ import type { Context } from "../context.ts";
 import type { Env, Handler } from "../handler.ts";
 import type { ErrorTypes } from "../service/context.ts";
 import type { ActionTypes, ServiceFunction } from "../service/service.ts";
+import type { ActionsOfService } from "./action-method.ts";
 import { type AnyHandler, Call, type GrpcProtocol, type Method } from "./call.ts";
 import { type ConnectForm, connectFormOf, connectGetFormOf, connectTimeoutMs } from "./connect-form.ts";
 import { GrpcError } from "./grpc-error.ts";
@@ -12,7 +13,6 @@ import type { GrpcHandlers } from "./handlers.ts";
 import { MessageCodec } from "./message-codec.ts";
 import { type RestMatch, restOf } from "./rest-router.ts";
 import {
-  type ActionsOfService,
   describeBoth,
   type GrpcService,
   type GrpcServiceOptions,

@@ -1,10 +1,11 @@
 /** The actions of a service as the methods of a `.proto` file's service: `grpc(Orders, service({ … }))`. */
-import type { DescMethod, DescService, Message } from "@bufbuild/protobuf";
+import type { DescService, Message } from "@bufbuild/protobuf";
 import type { Action } from "../service/action.ts";
 import type { ErrorTypes } from "../service/context.ts";
 import type { Description } from "../service/description.ts";
 import { ServiceFault } from "../service/fault.ts";
 import type { ActionTypes, ServiceFunction } from "../service/service.ts";
+import type { ActionsOfService } from "./action-method.ts";
 import type { AnyHandler } from "./call.ts";
 import { findMisfit } from "./fit.ts";
 import type { MessageCodec } from "./message-codec.ts";
@@ -26,16 +27,6 @@ export interface GrpcServiceOptions {
   /** The actions of methods whose names are others: `{ getOrder: "get" }`. */
   actions?: Readonly<Record<string, string>>;
 }
-
-/** A unary method and its action. */
-export interface ActionMethod {
-  readonly desc: DescMethod;
-  readonly action: Action;
-  readonly actions: ActionsOfService;
-  readonly codec: MessageCodec;
-}
-
-export type ActionsOfService = Pick<ServiceFunction, "~service" | "fetch" | "describe">;
 
 /** Whether the handlers of `grpc(…)` are a service. */
 export function isService(handlers: object): handlers is ActionsOfService {
