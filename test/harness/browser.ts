@@ -15,7 +15,7 @@ export const BROWSER: string | undefined = [process.env.NARUN_TEST_CHROMIUM ?? "
 );
 
 export interface Page extends AsyncDisposable {
-  /** The value of an expression in the page, its promise awaited. Rejects with the text of what it throws. */
+  /** The value of an expression in the page, its promise awaited. Rejects with the text of its error. */
   evaluate<T>(expression: string): Promise<T>;
   /** The errors of the page: exceptions, and refusals by its policy. */
   readonly faults: string[];
