@@ -67,9 +67,10 @@ interface Found {
 }
 
 async function readBody(body: ReadableStream<Uint8Array> | null, found: Found): Promise<void> {
+  const decoder = new TextDecoder();
   let rest = "";
-  for await (const text of body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    const blocks = (rest + text).split("\n\n");
+  for await (const bytes of body ?? []) {
+    const blocks = (rest + decoder.decode(bytes, { stream: true })).split("\n\n");
     rest = blocks.pop() ?? "";
     for (const block of blocks) take(block, found);
   }
