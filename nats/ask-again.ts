@@ -17,15 +17,17 @@ export interface AskAgainOptions {
 
 /** How long one attempt is alone. */
 const ALONE_MS = 1_000;
-/** Upper bound of the attempts: the client library gives the first one up when the last one begins. */
+/** Upper bound of the attempts that wait at a time. */
 const MOST = 5;
+/** How long after the first attempt another one may begin: an election takes so long at most. */
+const TRY_MS = 9_000;
 
 /** Begins work again each second, for as long as nothing answers. Rejects with the error of the last attempt that ended. */
 export function askAgain<T>(work: () => Promise<T>, { isHeld, isHopeless }: AskAgainOptions): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
-  let [begun, open] = [0, 0];
+  const endsAtMs = performance.now() + TRY_MS;
+  let open = 0;
   const begin = () => {
-    begun += 1;
     open += 1;
     work().then(resolve, (error: unknown) => {
       open -= 1;
@@ -34,7 +36,7 @@ export function askAgain<T>(work: () => Promise<T>, { isHeld, isHopeless }: AskA
   };
   const timer = setInterval(() => {
     if (isHopeless()) reject(new TimeoutError());
-    else if (begun < MOST) begin();
+    else if (open < MOST && performance.now() < endsAtMs) begin();
   }, ALONE_MS);
   begin();
   return promise.finally(() => clearInterval(timer));

@@ -13,7 +13,6 @@ import {
   headerValue,
   isFinal,
   type JournalMessage,
-  NarunError,
   stores,
   subjects,
   type WorkflowInput,
@@ -22,6 +21,7 @@ import {
 import type { Nats } from "../connection.ts";
 import { NoReplyError } from "../request.ts";
 import { type Ack, askSurely, TIMEOUT_MS, writeSurely } from "./asking.ts";
+import { readFresh } from "./fresh-read.ts";
 import { type JournalEntry, readEntries } from "./read-journal.ts";
 
 /** The names of one workflow. */
@@ -106,16 +106,22 @@ export class Journals {
     return input === undefined ? undefined : null;
   }
 
-  /** The sequence of the last input, by the stream's leader. */
-  async lastInput({ workflow, id }: WorkflowName): Promise<number> {
-    return (await this.#lastByLeader(subjects.workflowInputs(workflow, id)))?.seq ?? 0;
-  }
-
-  /** The last record, by the stream's leader; undefined: none. */
-  async lastRecord({ workflow, id }: WorkflowName): Promise<JournaledRecord | undefined> {
-    const found = await this.#lastByLeader(subjects.workflowLog(workflow, id));
+  /**
+   * The sequence of the last input, and the last record, as a server has them that knows the journal up to a sequence at
+   * least.
+   */
+  async lastOfBoth(
+    { workflow, id }: WorkflowName,
+    atLeast: number,
+  ): Promise<{ input: number; last: JournaledRecord | undefined }> {
+    const [inputs, log] = [subjects.workflowInputs(workflow, id), subjects.workflowLog(workflow, id)];
+    const { cluster, world } = this.#nats;
+    // A server outside of a cluster is never behind.
+    const [input, found] = cluster.isCluster
+      ? await readFresh(this.#nats, [world.toWire(inputs), world.toWire(log)], atLeast)
+      : await Promise.all([this.#lastByLeader(inputs), this.#lastByLeader(log)]);
     const record = found && (parsed(found.text) as WorkflowRecord | undefined);
-    return found === undefined || record === undefined ? undefined : { seq: found.seq, record };
+    return { input: input?.seq ?? 0, last: found && record && { seq: found.seq, record } };
   }
 
   /** The messages of a journal from the beginning of its run, in the stream's order. */

@@ -163,14 +163,13 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
         if (ttlSeconds === undefined) return write(nats, bucket, { key, value, ifRevision });
         const leastSeconds = leastTtlSeconds(config);
         if (ttlSeconds < leastSeconds) return { ok: false, why: "ttl-too-short", leastSeconds };
-        const headers = headersOfTtl(config, ttlSeconds);
-        return write(nats, bucket, { key, value, headers, ifRevision });
+        return write(nats, bucket, { key, value, headers: headersOfTtl(config, ttlSeconds), ifRevision });
       }),
     make: async () => void (await using(async (bucket) => bucket)),
     delete: (key, { ifRevision } = {}) =>
       using((bucket) => {
-        const headers = headersOfDelete(bucket.info.config);
-        return write(nats, bucket, { key, value: new Uint8Array(), headers, ifRevision });
+        const marker = { value: new Uint8Array(), headers: headersOfDelete(bucket.info.config) };
+        return write(nats, bucket, { key, ...marker, ifRevision });
       }),
     list: (options) => lists.run(() => using((bucket) => listByteKv(nats, bucket, options))),
     watch: (options) => watchByteKv(nats, opened, options),
@@ -227,13 +226,19 @@ function publishSurely(
   { client, manager, stream }: OpenBucket,
   { subject, value, options }: Publication,
 ): Promise<PubAck> {
-  return needsJetStream(nats, () =>
-    client.publish(subject, value, options).catch(async (error: unknown) => {
+  let attempts = 0;
+  return needsJetStream(nats, async () => {
+    attempts += 1;
+    try {
+      return await client.publish(subject, value, options);
+    } catch (error) {
       // No responders: an election, or a bucket that is gone, which this tells.
       if (isGone(error)) await manager.streams.info(stream);
-      throw error;
-    }),
-  );
+      if (attempts === 1 || !isConflict(error)) throw error;
+      // A new leader may find the attempt before in its log only after it has taken this one. By now it knows its id.
+      return await client.publish(subject, value, options);
+    }
+  });
 }
 
 function readLast({ manager, stream, prefix, info }: OpenBucket, key: string): Promise<StoredMsg | null> {

@@ -96,7 +96,7 @@ export type JournalMessage = { seq: number; at: number } & (
 export type WorkflowOutcome = {
   steps?: number | undefined;
 } /** It waits; inputs behind `seen` wake it. */ & (
-  | { outcome: "waiting"; seen: number }
+  | { outcome: "waiting"; seen: number; seq?: number }
   /** It gave the executor up at a good place: it is called again at once. */
   | { outcome: "yielded" }
   /** It ended. */

@@ -63,6 +63,9 @@ export function createWorkflowLoad(options: LoadOptions): Load {
     const settled = records.flatMap(({ got = [] }) =>
       got.filter(([, what]) => what === "ok" || what === "error").map(([number]) => number),
     );
+    if (results[n] === undefined)
+      for (const { seq, at, kind, text } of entries)
+        tally.fault(`  ${seq} ${new Date(at).toISOString()} ${kind} ${text.slice(0, 400)}`);
     if (new Set(settled).size !== settled.length) tally.fault(`workflow ${n} has two results of a step`);
   };
   return {
