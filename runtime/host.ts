@@ -121,6 +121,8 @@ export interface HostLogin {
   url: string;
   /** Asked for the login whenever a process may connect. */
   login?: () => LoginTexts;
+  /** Copies of the buckets and stores that functions use first. Default: as many as the cluster allows. */
+  copies?: number | undefined;
   /** Makes logins that are narrower. */
   rights?: HostRights | undefined;
 }
