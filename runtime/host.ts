@@ -135,6 +135,8 @@ export interface HostRights {
   readonly lifeMs: number;
   /** The functions that may come into the process: one login for all of them spares renewals. */
   deployed(): RightsFacts[];
+  /** The key that signs logins now. */
+  signer(): string;
   mint(tags: readonly string[]): LoginTexts;
   /** Makes what the process may use and may not make. */
   prepare(config: FunctionConfig): Promise<void>;

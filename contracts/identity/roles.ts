@@ -82,7 +82,7 @@ const readByHosts: readonly string[] = [stores.workflows.stream, ...eventStreams
 /** Buckets that authors write and nodes only read. */
 const deployed = { buckets: [stores.configs, stores.revisions, stores.secrets].map(({ bucket }) => bucket) };
 /** Buckets that nodes only read. The root's signature protects the directory of keys as well. */
-const readOnlyOfNodes = [...deployed.buckets, stores.keys.bucket];
+const readOnlyOfNodes = [...deployed.buckets, stores.keys.bucket, stores.network.bucket];
 const deployedObjects = [stores.binaries.objects, stores.files.objects];
 
 /** Functions that wait for calls, and their results: doors accept them. */
