@@ -13,6 +13,7 @@
  * J5  The runner that saw a workflow wait looks for inputs behind `seen` before it acknowledges the due message.
  */
 import { z } from "zod";
+import { LabelSchema } from "./keys.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -27,6 +28,8 @@ export const WorkflowSchema = z
         .min(0)
         .max(3_650 * DAY_MS)
         .default(7 * DAY_MS),
+      /** The label for which the values of the journal are sealed (docs/encryption.md). Absent: they are in clear. */
+      seal: LabelSchema.optional(),
     }),
   )
   .optional();

@@ -54,6 +54,7 @@ export type {
   CallOptions,
   ConnectedService,
   ConnectOptions,
+  ConnectSeal,
   ServiceActions,
   ServiceClient,
   ServiceError,

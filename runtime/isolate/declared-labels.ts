@@ -1,4 +1,4 @@
-import { type FunctionConfig, isNarunError, labelsOf, messageOf } from "../../contracts/index.ts";
+import { type FunctionSpec, isNarunError, labelsOf, messageOf } from "../../contracts/index.ts";
 import type { LabelKeys } from "../host.ts";
 import type { FromHost, KeyAnswer } from "./ipc.ts";
 
@@ -9,7 +9,7 @@ export class DeclaredLabels {
   readonly #labels = new Map<string, ReadonlySet<string>>();
 
   /** The process gets a function of this configuration. */
-  note(config: FunctionConfig): void {
+  note(config: Pick<FunctionSpec, "name" | "bindings" | "labels" | "workflow" | "interface">): void {
     const known = this.#labels.get(config.name) ?? [];
     this.#labels.set(config.name, new Set([...known, ...labelsOf(config)]));
   }
