@@ -26,7 +26,7 @@ type Kind = (typeof bindingKinds)[number];
 type OptionShape = { [K in Kind as K["kind"]]: z.ZodOptional<K["option"]> };
 
 /** The kinds whose values can be sealed. */
-const SEALED_KINDS = ["kv", "objects", "publish", "service", "events"] as const;
+const SEALED_KINDS = ["kv", "objects", "publish", "service", "events", "workflow"] as const;
 
 const KEYS = [...bindingKinds.map(({ kind }) => kind), "secret"] as const;
 
