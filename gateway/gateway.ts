@@ -22,6 +22,7 @@ import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
 import { createEventDoor, type EventDoor } from "./events/event-door.ts";
+import type { EventLimits } from "./events/event-door-options.ts";
 import { grpcDoor } from "./grpc/door.ts";
 import { createGrpcRoutes, type GrpcRoutes } from "./grpc/routes.ts";
 import type { KeepAlive, ServerTls } from "./grpc/server.ts";
@@ -57,6 +58,8 @@ export interface GatewayOptions {
   hold?: Partial<HoldLimits> & { holdMs?: number };
   /** Whether requests go by the sockets of hosts on the same machine (default `auto`: where they can), or over NATS only. */
   shortPath?: ShortPath;
+  /** Bounds of the readers of events. */
+  eventReaders?: Partial<EventLimits>;
   /** From arrival to answer, for services without a spec. Default: the config's `request_timeout_seconds`, else 30,000. */
   defaultTimeoutMs?: number;
   /**
@@ -129,7 +132,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     ...{ ...(hold && { hold }), ...(shortPath && { shortPath }) },
   });
-  const events = createEventDoor({ nats, log, specs: () => dispatch.specs.all() });
+  const events = openEventDoor(options, dispatch, metrics);
   const state = { isLeaving: false };
   let caddy: CaddySync | undefined;
   const doors: Doors = new Doors(
@@ -189,6 +192,14 @@ async function open(dispatch: Dispatch, doors: Doors): Promise<void> {
     dispatch.close();
     throw error;
   }
+}
+
+function openEventDoor(
+  { nats, log, eventReaders: limits }: GatewayOptions,
+  { specs }: Dispatch,
+  metrics: Metrics,
+) {
+  return createEventDoor({ nats, log, limits, metrics: metrics.events, specs: () => specs.all() });
 }
 
 /** A table that is built when it is asked for, so that a thousand changes at the start build one. */

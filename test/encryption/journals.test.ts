@@ -16,7 +16,7 @@ export default workflow(async (ctx, input, env) => {
   const nothing = await ctx.step("nothing", () => undefined);
   let failed;
   try {
-    await ctx.step("fail", () => { throw new Error("secret-fault of " + card); }, { retries: { limit: 0 } });
+    await ctx.step("fail", { retry: { max: 2, delay: 10 } }, () => { throw new Error("secret-fault of " + card); });
   } catch (error) { failed = error.message; }
   const paid = await ctx.waitFor("paid", { timeout: "1h" });
   const part = input.alone ? undefined : await ctx.child("parts", { card }, { id: "part-" + ctx.id });
