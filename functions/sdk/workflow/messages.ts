@@ -9,12 +9,15 @@ export interface WorkflowFault {
   message: string;
   stack?: string;
   code?: string;
+  /** Its message and stack, in a journal that is sealed. */
+  sealed?: { "~sealed": string; of?: [workflow: string, base: number] };
 }
 
 /** A message of the subject `in`. */
 export type WorkflowInput =
   /** `trace`: the place of the start in its trace, as `traceparent` (W3C Trace Context). */
-  | { t: "start"; input?: unknown; parent?: WorkflowParent; trace?: string }
+  /** `refused`: its input could not be opened, by a code of docs/encryption.md. It is not stored. */
+  | { t: "start"; input?: unknown; parent?: WorkflowParent; trace?: string; refused?: string }
   | { t: "signal"; id: string; name: string; payload?: unknown }
   | { t: "cancel" | "pause" | "resume" | "retry"; id: string }
   | { t: "migrate"; id: string; revision: string }
