@@ -5,6 +5,8 @@
 export const subjects = {
   /** Requests for one instance: the second endpoint of its service. */
   instanceRequests: (instance: string) => `narun.i.${tokensOf(instance)}`,
+  /** The same for callers that are functions. The service's name in it makes the right to call narrow (identity/roles.ts). */
+  serviceCalls: (service: string, instance: string) => `narun.c.${service}.${tokensOf(instance)}`,
   /** The frames that the asking side of an exchange sends after its request (see wire/stream.ts). */
   streamControl: (instance: string, token: string) => `narun.s.${tokensOf(instance)}.${token}`,
   streamControlAll: (instance: string) => `narun.s.${tokensOf(instance)}.>`,
