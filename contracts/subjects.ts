@@ -112,5 +112,5 @@ function tokensOf(instance: string): string {
 /** The queue group of every request endpoint (compatible). */
 export const REQUEST_QUEUE = "q";
 
-/** The endpoint names of an instance's NATS Micro service. `handler` is compatible; `direct` is ours. */
-export const endpointNames = { shared: "handler", direct: "direct" } as const;
+/** The endpoint names of an instance's NATS Micro service. `handler` is compatible; `direct` and `calls` are ours. */
+export const endpointNames = { shared: "handler", direct: "direct", calls: "calls" } as const;

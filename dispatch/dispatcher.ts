@@ -210,7 +210,10 @@ export class Dispatcher {
    */
   #park(job: Job, entry: "admit" | "readmit"): void {
     const { onUnplaced } = job.request;
-    if (onUnplaced !== undefined) return this.#place(job, onUnplaced);
+    if (onUnplaced !== undefined) {
+      this.#place(job, onUnplaced);
+      return;
+    }
     if (entry === "readmit") this.#hold.readmit(job);
     else if (!this.#hold.admit(job)) {
       this.#settle(job, { kind: "failed", code: "HOLD_QUEUE_FULL" });
@@ -223,9 +226,11 @@ export class Dispatcher {
   /** Sends a job that nothing holds, or ends it. */
   #place(job: Job, onUnplaced: () => void): void {
     const target = this.#targetOf(job);
-    if (target !== undefined) return this.#send(job, target);
-    this.#end(job);
-    onUnplaced();
+    if (target !== undefined) this.#send(job, target);
+    else {
+      this.#end(job);
+      onUnplaced();
+    }
   }
 
   #holdTimer(job: Job): NodeJS.Timeout {
