@@ -42,6 +42,7 @@ export * from "./route-path.ts";
 export * from "./route-template.ts";
 export * from "./schedules.ts";
 export * from "./schema-references.ts";
+export * from "./sealed-journal.ts";
 export * from "./secret.ts";
 export * from "./service-description.ts";
 export * from "./service-function.ts";

@@ -22,6 +22,7 @@ import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
 import { createEventDoor } from "./events/event-door.ts";
+import type { EventLimits } from "./events/event-door-options.ts";
 import { grpcDoor } from "./grpc/door.ts";
 import { createGrpcRoutes, type GrpcRoutes } from "./grpc/routes.ts";
 import type { KeepAlive, ServerTls } from "./grpc/server.ts";
@@ -59,6 +60,8 @@ export interface GatewayOptions {
   hold?: Partial<HoldLimits> & { holdMs?: number };
   /** Whether requests go by the sockets of hosts on the same machine (default `auto`: where they can), or over NATS only. */
   shortPath?: ShortPath;
+  /** Bounds of the readers of events. */
+  eventReaders?: Partial<EventLimits>;
   /** From arrival to answer, for services without a spec. Default: the config's `request_timeout_seconds`, else 30,000. */
   defaultTimeoutMs?: number;
   /**
@@ -131,7 +134,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     },
     ...{ ...(hold && { hold }), ...(shortPath && { shortPath }) },
   });
-  const own = createOwnPaths(options, dispatch, traces);
+  const own = createOwnPaths(options, dispatch, { metrics, traces });
   const state = { isLeaving: false };
   let caddy: CaddySync | undefined;
   const doors: Doors = new Doors(
@@ -230,12 +233,12 @@ interface DoorParts {
 function createOwnPaths(
   options: GatewayOptions,
   dispatch: Dispatch,
-  traces: GatewayTraces | undefined,
+  { metrics, traces }: Pick<DoorParts, "metrics" | "traces">,
 ): OwnPaths<ServeOptions> {
-  const { nats, log } = options;
+  const { nats, log, eventReaders: limits } = options;
   const specs = () => dispatch.specs.all();
   return joinOwnPaths([
-    createEventDoor({ nats, log, specs }),
+    createEventDoor({ nats, log, limits, metrics: metrics.events, specs }),
     createInterfaceDoor({ ...options.interfaces, ...callsOf(options, dispatch, traces), specs }),
   ]);
 }

@@ -83,7 +83,7 @@ const readByHosts: readonly string[] = [stores.workflows.stream, ...eventStreams
 /** Buckets that authors write and nodes only read. */
 const deployed = { buckets: [stores.configs, stores.revisions, stores.secrets].map(({ bucket }) => bucket) };
 /** Buckets that nodes only read. The root's signature protects the directory of keys as well. */
-const readOnlyOfNodes = [...deployed.buckets, stores.keys.bucket];
+const readOnlyOfNodes = [...deployed.buckets, stores.keys.bucket, stores.network.bucket];
 const deployedObjects = [stores.binaries.objects, stores.files.objects];
 
 /** Functions that wait for calls, and their results: doors accept them. */
@@ -189,6 +189,8 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         // Calls of other functions, and their streams.
         "{{tag(svc)}}",
         ...invokes("{{tag(svc)}}"),
+        own("narun.c.{{tag(svc)}}.>"),
+        "$SRV.PING.{{tag(svc)}}",
         own("narun.s.{{tag(streams)}}"),
         "{{tag(pub)}}",
         ...kvWrites("{{tag(kv)}}"),
@@ -228,6 +230,9 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         "{{tag(fn)}}",
         "{{tag(act)}}.>",
         own("narun.i.{{name()}}.*"),
+        own("narun.c.{{tag(fn)}}.{{name()}}.*"),
+        // The instances of the functions that it may call.
+        own("narun.instance.{{tag(svc)}}.*"),
         own("narun.s.{{name()}}.>"),
         own("narun.peer.*"),
         own(subjects.workflowAsk),

@@ -55,6 +55,7 @@ export type {
   CallOptions,
   ConnectedService,
   ConnectOptions,
+  ConnectSeal,
   ServiceActions,
   ServiceClient,
   ServiceError,

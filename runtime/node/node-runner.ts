@@ -35,6 +35,7 @@ import {
   type Subscription,
 } from "../../nats/index.ts";
 import type { SpanSink } from "../../traces/index.ts";
+import { createCallees } from "../calls/callee.ts";
 import type { HostLogin } from "../host.ts";
 import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
@@ -189,6 +190,7 @@ class Runner implements NodeRunner {
   readonly #taken = Promise.withResolvers<NarunError>();
   /** Aborts at step 2. */
   readonly #ending = new AbortController();
+  readonly #callees = createCallees((name) => this.#placedSpec(name));
   readonly #modes: Modes;
   readonly #instances: InstanceTable;
   readonly #desired: DesiredState;
@@ -265,6 +267,7 @@ class Runner implements NodeRunner {
   }
 
   #onDesired(name: string, generation: string | undefined): void {
+    this.#callees.changed(name);
     this.#options.onSpec?.(name, this.#placedSpec(name));
     this.#instances.forgive(name, generation);
     this.#modes.forgive(name, generation);
@@ -343,6 +346,7 @@ class Runner implements NodeRunner {
         egressDeny,
         sourceMapOf: (revision) => revisions.sourceMap(revision),
         keys,
+        callees: this.#callees,
         spans,
         log,
       },

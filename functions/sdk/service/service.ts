@@ -242,19 +242,16 @@ class Definition implements ServiceFunction<never> {
   /** The handlers of triggers (S2). */
   #listen(): void {
     const listeners = this.#listeners;
+    const hearing = (env: unknown, context: Context) => ({
+      env,
+      contextOf: (event: ServiceEvent, more: Parameters<Parameters<typeof hear>[2]["contextOf"]>[1]) =>
+        new CallContext(context, { ...more, env, subject: event.subject }),
+    });
     Object.assign(this, {
       message: (message: Message, env: unknown, context: Context) =>
-        hear(
-          listeners,
-          message,
-          (event, more) => new CallContext(context, { ...more, env, subject: event.subject }),
-        ),
+        hear(listeners, message, hearing(env, context)),
       queue: (batch: MessageBatch, env: unknown, context: Context) =>
-        hearBatch(
-          listeners,
-          batch,
-          (event, more) => new CallContext(context, { ...more, env, subject: event.subject }),
-        ),
+        hearBatch(listeners, batch, hearing(env, context)),
     });
   }
 }
