@@ -48,7 +48,7 @@ beforeAll(async () => {
   world = await startWorld();
   await world.push("rates", FIRST);
   await world.push("caller", CALLER, { bindings: [{ name: "RATES", service: "rates" }] });
-}, 60_000);
+}, 120_000);
 afterAll(() => world[Symbol.asyncDispose]());
 
 /** The answers of the same old call on each way. */

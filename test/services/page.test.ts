@@ -16,7 +16,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld({ gateway: { interfaces: { openApi: "local" } } });
   await world.push("shop", SOURCE);
-}, 60_000);
+}, 120_000);
 afterAll(() => world[Symbol.asyncDispose]());
 
 /** Opens the part of an operation, fills it in, sends, and gives the answer. */
