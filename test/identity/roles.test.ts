@@ -104,6 +104,10 @@ describe("publish", () => {
     [`$JS.API.CONSUMER.CREATE.narun-workflows.c.${W}.w.other.1.*`, ["node", "cli"]],
     ["$JS.API.CONSUMER.CREATE.narun-workflows", ["node", "cli"]],
     ["$JS.API.CONSUMER.MSG.NEXT.narun-workflows.due", ["node", "cli"]],
+    // The registry: its actions, and its events alone.
+    ["narun-registry.list", ["node", "author", "cli"]],
+    [`${W}.e.3.narun-registry.appeared.hello`, ["gateway", "node", "cli"]],
+    [`${W}.e.3.hello.made`, ["node", "cli"]],
     // Orders to nodes and instances, and their messages.
     [`${W}.demand.n1`, ["gateway", "node", "author", "cli"]],
     [`${W}.try.n1`, ["author", "cli"]],
@@ -137,6 +141,8 @@ describe("publish", () => {
 
 describe("subscribe", () => {
   it.each<[string, readonly Tested[]]>([
+    ["narun-registry.list", ["gateway", "node", "cli"]],
+    ["narun-registry", ["gateway", "node", "cli"]],
     [">", ["node", "cli"]],
     ["_INBOX.x.1", ["node", "cli"]],
     ["_AUTHOR.the-author.1", ["author"]],
