@@ -15,5 +15,6 @@ export type {
   Result,
 } from "./job.ts";
 export type { Log } from "./log.ts";
+export { pauseOf } from "./pause.ts";
 export { createRelay, type Relay } from "./relay.ts";
 export type { Specs } from "./specs.ts";

@@ -122,6 +122,8 @@ export interface HostLogin {
   url: string;
   /** Asked for the login whenever a process may connect. */
   login?: () => LoginTexts;
+  /** Copies of the buckets and stores that functions use first. Default: as many as the cluster allows. */
+  copies?: number | undefined;
   /** Makes logins that are narrower. */
   rights?: HostRights | undefined;
 }
@@ -134,6 +136,8 @@ export interface HostRights {
   readonly lifeMs: number;
   /** The functions that may come into the process: one login for all of them spares renewals. */
   deployed(): RightsFacts[];
+  /** The key that signs logins now. */
+  signer(): string;
   mint(tags: readonly string[]): LoginTexts;
   /** Makes what the process may use and may not make. */
   prepare(config: FunctionConfig): Promise<void>;

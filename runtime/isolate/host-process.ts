@@ -297,7 +297,7 @@ export class HostProcess {
     const { init, nats, socket, spans } = this.#options;
     const isTraced = spans !== undefined;
     const listens = socket && { machine: socket.machine, path: socket.path };
-    const login = { url: nats.url, login: this.#access.login() };
+    const login = { url: nats.url, copies: nats.copies, login: this.#access.login() };
     this.#send({ type: "init", ...init, isTraced, socket: listens, nats: login });
   }
 

@@ -13,7 +13,7 @@ export type ToHost =
   | {
       type: "init";
       node: string;
-      nats: { url: string; login: LoginTexts };
+      nats: { url: string; login: LoginTexts; copies: number | undefined };
       worldId: string;
       /** Where the host listens for gateways of its machine. Undefined: nowhere. */
       socket: { machine: string; path: string } | undefined;

@@ -4,8 +4,9 @@
  * It shuts down in this order, so that no request is lost:
  *   1. it announces that it stops: gateways send their demands elsewhere;
  *   2. it takes no more demands, trials and changes of the desired state;
- *   3. its hosts drain every instance and end;
- *   4. its entry in the store goes.
+ *   3. the services that require others drain, before those that they require (stop-order.ts);
+ *   4. its hosts drain every instance and end;
+ *   5. its entry in the store goes.
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -56,6 +57,7 @@ import { createProgramFiles, type ProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
 import { createStatusPublisher, observeStatus, type StatusPublisher } from "./status.ts";
+import { drainInOrder } from "./stop-order.ts";
 import { answerTrials } from "./trials.ts";
 import { releaseUnusedHosts } from "./unused-hosts.ts";
 
@@ -245,7 +247,7 @@ class Runner implements NodeRunner {
     });
     this.#nodes = followNodes({ nats, onAppeared: touchAll, onLost: touchAll });
     this.#reconciler = new Reconciler({
-      node,
+      ...{ nats, log, node },
       desired: this.#desired,
       instances: this.#instances,
       modes: this.#modes,
@@ -314,8 +316,10 @@ class Runner implements NodeRunner {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#nodes.close();
     await this.#options.beforeDrain?.([...new Set(this.#instances.all().map((one) => one.function))]);
-    await this.#modes.close({ graceMs }); // 3
-    await this.#presence.close(); // 4
+    const endsAtMs = performance.now() + graceMs;
+    await drainInOrder(this.#instances, this.#desired, AbortSignal.timeout(graceMs)); // 3
+    await this.#modes.close({ graceMs: Math.max(0, endsAtMs - performance.now()) }); // 4
+    await this.#presence.close(); // 5
     this.#metricsServer?.close();
     this.#options.log.info({ node: this.node }, "node-runner stopped");
   }

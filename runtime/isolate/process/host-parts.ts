@@ -72,7 +72,7 @@ export async function openHostParts(
 ): Promise<HostParts> {
   const opening = socket && openDoor(socket, worldId, kind);
   const connection = await connectNats({
-    ...{ url: nats.url, worldId, transport },
+    ...{ url: nats.url, copies: nats.copies, worldId, transport },
     login: () => {
       send({ type: "need-login" });
       return login();
