@@ -121,6 +121,10 @@ describe("publish", () => {
     // Functions and events.
     ["hello", ["gateway", "node", "author", "cli"]],
     ["other", ["gateway", "node", "host", "author", "cli"]],
+    // Instances of the services that its functions call, and of no others.
+    [`${W}.c.other.another.1`, ["node", "host", "cli"]],
+    [`${W}.c.third.another.1`, ["node", "cli"]],
+    ["$SRV.PING.third", ["gateway", "node", "author", "cli"]],
     [`${W}.invoke.third`, ["gateway", "node", "author", "cli"]],
     ["news.today", ["node", "host", "cli"]],
     ["orders.paid", ["node", "cli"]],
@@ -159,6 +163,11 @@ describe("subscribe", () => {
     ["other", ["node", "cli"]],
     [`${W}.i.the-host.1`, ["node", "host", "cli"]],
     [`${W}.i.another.1`, ["node", "cli"]],
+    [`${W}.c.hello.the-host.1`, ["node", "host", "cli"]],
+    [`${W}.c.hello.another.1`, ["node", "cli"]],
+    [`${W}.c.third.the-host.1`, ["node", "cli"]],
+    [`${W}.instance.other.*`, ["gateway", "node", "host", "author", "cli"]],
+    [`${W}.instance.third.*`, ["gateway", "node", "author", "cli"]],
     [`${W}.i.*`, ["node", "cli"]],
     [`${W}.s.the-host.1.t.1`, ["gateway", "node", "host", "cli"]],
     [`${W}.s.another.t.1`, ["gateway", "node", "cli"]],
