@@ -233,8 +233,8 @@ class Runs implements Workflows {
         // A retry that was refused is behind the record, and seen all the same.
         return { end: "done", seen: Math.max(...messages.map(({ seq }) => seq)) };
       case "waiting": {
-        const last = await this.#journals.lastInput(run.name);
-        const isBehind = last > outcome.seen || run.due.some(({ seq }) => seq > outcome.seen);
+        const { input } = await this.#journals.lastOfBoth(run.name, outcome.seq ?? outcome.seen);
+        const isBehind = input > outcome.seen || run.due.some(({ seq }) => seq > outcome.seen);
         return isBehind ? "again" : { end: "done", seen: outcome.seen };
       }
       case "yielded":
@@ -254,7 +254,7 @@ class Runs implements Workflows {
       return { kind: "run", messages: [{ seq, at, in: input }], isTakeover: false };
     }
     const done = { kind: "end", end: { end: "done", seen: 0, first: due } } as const;
-    const last = await this.#journals.lastRecord(name);
+    const { last } = await this.#journals.lastOfBoth(name, seq);
     const isRetried = input.t === "retry" && last?.record.state === "failed" && last.record.seen < seq;
     if (last !== undefined && isFinal(last.record.state) && !isRetried) {
       if (isRedelivered) await tellParent(this.#journals, name, await this.#read(name), last.record);

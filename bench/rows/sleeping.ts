@@ -1,8 +1,7 @@
-/** Many workflows that sleep: their disk and memory, and the start of those that are due at once. */
+/** Many workflows that sleep: their disk and memory, and the start of the ones that are due at once. */
 import { Agent } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
-import { jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { connectNats, type Nats } from "../../nats/index.ts";
 import type { Bench } from "../frame/bench.ts";
 import { OURS, type Size } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
@@ -71,13 +70,12 @@ async function fill(bench: Bench, folder: string, dataDir: string, count: number
   await using system = await startSystem([folder], { dataDir });
   const startedAt = performance.now();
   await startAll(system.http, count, Date.now() + NEVER_MS);
-  await untilAsleep(system.nats, count);
+  const bytes = await untilAsleep(system.nats, count);
   if (count === 1) return;
   bench.print(
     "starts, until they sleep",
     `${Math.round((count * 1_000) / (performance.now() - startedAt))} a second`,
   );
-  const bytes = await journalBytes(system.nats);
   bench.record(rows(bench.size).disk, { [OURS]: [{ value: bytes / count / KIB }] });
 }
 
@@ -93,26 +91,31 @@ async function startAll(http: string, count: number, until: number): Promise<voi
 
 const STREAM = "narun-workflows";
 
-/** Resolves when nothing is due any more, and each has its timer. */
-async function untilAsleep(servers: string, count: number): Promise<void> {
-  const connection = await connect({ servers });
-  const manager = await jetstreamManager(connection);
+/** Resolves when nothing is due any more, and each has its timer; with the bytes that the stream has on the disk. */
+async function untilAsleep(url: string, count: number): Promise<number> {
+  const nats = await connectNats({ url, name: "bench" });
   for (;;) {
-    const { num_pending, num_ack_pending } = await manager.consumers.info(STREAM, "due");
-    const { state } = await manager.streams.info(STREAM);
+    const due = await ask<{ num_pending: number; num_ack_pending: number }>(
+      nats,
+      `CONSUMER.INFO.${STREAM}.due`,
+    );
+    const { state } = await ask<{ state: { messages: number; bytes: number } }>(
+      nats,
+      `STREAM.INFO.${STREAM}`,
+    );
     // An input, a record and a timer of each.
-    if (num_pending + num_ack_pending === 0 && state.messages >= 3 * count) break;
+    const isAsleep = due.num_pending + due.num_ack_pending === 0 && state.messages >= 3 * count;
+    if (isAsleep) {
+      await nats.close();
+      return state.bytes;
+    }
     await pause(200);
   }
-  await connection.close();
 }
 
-/** What the stream has on the disk. */
-async function journalBytes(servers: string): Promise<number> {
-  const connection = await connect({ servers });
-  const { state } = await (await jetstreamManager(connection)).streams.info(STREAM);
-  await connection.close();
-  return state.bytes;
+async function ask<Answer>(nats: Nats, question: string): Promise<Answer> {
+  const answer = await nats.request(`$JS.API.${question}`, "", { timeoutMs: 10_000 });
+  return JSON.parse(answer.text()) as Answer;
 }
 
 async function measureMemory(bench: Bench, dirOf: (name: string) => string): Promise<void> {
@@ -134,14 +137,12 @@ async function measureMemory(bench: Bench, dirOf: (name: string) => string): Pro
 async function measureWaking(bench: Bench, dataDir: string): Promise<void> {
   const due = dueOf(bench.size);
   await using system = await startSystem([], { dataDir });
-  const connection = await connect({ servers: system.nats });
+  const connection = await connectNats({ url: system.nats, name: "bench" });
   const awake = new Set<string>();
   const all = Promise.withResolvers<void>();
-  connection.subscribe("bench.awake", {
-    callback: (_error, message) => {
-      awake.add(message.string());
-      if (awake.size === due) all.resolve();
-    },
+  connection.subscribe("bench.awake", (message) => {
+    awake.add(message.text());
+    if (awake.size === due) all.resolve();
   });
   await connection.flush();
   const until = Date.now() + AHEAD_MS;

@@ -38,7 +38,7 @@ it("wakes a workflow by an event that comes with an older message whose acknowle
   for (const name of names)
     await eventually(
       async () =>
-        expect((await journals.lastRecord(name))?.record).toMatchObject({ state: "done", value: name.id }),
+        expect((await journals.last(name))?.record).toMatchObject({ state: "done", value: name.id }),
       { timeoutMs: 30_000 },
     );
 }, 90_000);
