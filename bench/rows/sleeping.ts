@@ -1,4 +1,4 @@
-/** Many workflows that sleep: their disk and memory, and the start of the ones that are due at once. */
+/** The disk and memory of workflows that sleep, and the start of many that are due at the same time. */
 import { Agent } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { connectNats, type Nats } from "../../nats/index.ts";
