@@ -95,8 +95,7 @@ export type JournalMessage = { seq: number; at: number } & (
 /** How a call of an executor ended. `steps`: how many commands ended in it, of those that have effects. */
 export type WorkflowOutcome = {
   steps?: number | undefined;
-} /** It waits; inputs behind `seen` wake it. */ & /** `seq`: of the record that says so; executors of earlier versions do not tell it. */
-(
+} /** It waits; inputs behind `seen` wake it. */ /** `seq`: of the record that says so; executors of earlier versions do not tell it. */ & (
   | { outcome: "waiting"; seen: number; seq?: number | undefined }
   /** It gave the executor up at a good place: it is called again at once. */
   | { outcome: "yielded" }
