@@ -28,6 +28,7 @@ import type { Traces } from "../traces/index.ts";
 import type { TriggerCalls, TriggerMetric } from "../triggers/index.ts";
 import { Absent } from "./absent.ts";
 import { callExecutor } from "./call-executor.ts";
+import { followLostWakes } from "./lost-wakes.ts";
 import { Pinned } from "./pinned.ts";
 import { SWEEP, SWEEP_SECONDS, sweep } from "./sweep.ts";
 import { tellParent } from "./tell-parent.ts";
@@ -110,6 +111,7 @@ class Runs implements Workflows {
     this.#closers.push(
       () => asked.unsubscribe(),
       () => this.#due.close(),
+      followLostWakes({ nats, journals: this.#journals, log: options.log }),
     );
   }
 
@@ -254,9 +256,11 @@ class Runs implements Workflows {
     }
     const isSuspended = last !== undefined && (isRetried || SUSPENDED.has(last.record.state));
     if (isSuspended && last.record.seen >= seq) return { kind: "end", end: "done" };
-    // Another runner holds the due message of a workflow that runs: it sees this input, too.
-    if (!isSuspended && !isRedelivered) return { kind: "end", end: "done" };
-    if (isRedelivered && (await this.#isRunElsewhere(name))) return { kind: "end", end: "others" };
+    // Another runner holds the due message of a workflow that runs: it sees this input, too. A wake comes where none does.
+    const isWake = input.t === "timer" && !isSuspended;
+    if (!isSuspended && !isRedelivered && !isWake) return { kind: "end", end: "done" };
+    if ((isRedelivered || isWake) && (await this.#isRunElsewhere(name)))
+      return { kind: "end", end: "others" };
     const { due: dueAt } = last?.record ?? {};
     if (input.t === "timer" && dueAt !== undefined) this.#metrics.onWake(Date.now() - dueAt);
     return { kind: "run", messages: await this.#read(name), isTakeover: !isSuspended };
