@@ -31,6 +31,7 @@ import { readStored, type StoredMessage } from "../stored-messages.ts";
 import { openReader } from "../stream-reader.ts";
 import { ensureEventStreams } from "./ensure-events.ts";
 import { type StoredEvent, toEvent } from "./event-message.ts";
+import { EventNews } from "./event-news.ts";
 
 export interface NewEvent {
   subject: string;
@@ -64,6 +65,8 @@ export interface EventBounds {
 }
 
 export interface Events {
+  /** Events as they come. */
+  readonly news: EventNews;
   /** Publishes (I1). Errors: EVENT_NOT_STORED, EVENTS_FULL, NATS_NO_MAJORITY, NATS_PERMISSIONS_VIOLATION. */
   publish(event: NewEvent): Promise<PublishedEvent>;
   bounds(): Promise<EventBounds>;
@@ -94,11 +97,13 @@ export async function openEvents(nats: Nats): Promise<Events> {
 }
 
 class OpenEvents implements Events {
+  readonly news: EventNews;
   readonly #nats: Nats;
   readonly #manager: JetStreamManager;
   readonly #client: JetStreamClient;
 
   constructor(nats: Nats, manager: JetStreamManager) {
+    this.news = new EventNews(nats);
     this.#nats = nats;
     this.#manager = manager;
     this.#client = jetstream(nats.connection);

@@ -174,12 +174,20 @@ export class Journals {
     this.#nats.publish(subjects.workflowEnd(workflow, id), `{"seq":${seq},"record":${record}}`);
   }
 
-  /** Sets a timer that fires again and again, into the inputs of a name. */
+  /**
+   * Sets a timer that fires again and again, into the inputs of a name. One with this period is left alone: its next time would
+   * begin anew, and never come where it is set more often than it fires.
+   */
   async setRhythm({ workflow, id }: WorkflowName, everySeconds: number, input: WorkflowInput): Promise<void> {
-    const headers = withField("Nats-Schedule", `@every ${everySeconds}s`);
-    const target = this.#nats.world.toWire(subjects.workflowInputs(workflow, id));
-    headers.set("Nats-Schedule-Target", [target]);
-    await this.#write(subjects.workflowTimer(workflow, id), JSON.stringify(input), headers);
+    const period = `@every ${everySeconds}s`;
+    const subject = subjects.workflowTimer(workflow, id);
+    const last = await this.lastOf(subject);
+    if (last !== undefined && headerValue(last.headers, "Nats-Schedule") === period) return;
+    const headers = withField("Nats-Schedule", period);
+    headers.set("Nats-Schedule-Target", [this.#nats.world.toWire(subjects.workflowInputs(workflow, id))]);
+    // Of two that set it one is refused.
+    headers.set(EXPECTED, [String(last?.seq ?? 0)]);
+    await this.#write(subject, JSON.stringify(input), headers);
   }
 
   /** Removes a workflow, or the part of its log before a sequence. */
@@ -202,13 +210,16 @@ export class Journals {
   }
 
   /** The last message of a subject, by any server that has the stream. */
-  async lastOf(subject: string): Promise<{ seq: number; text: string } | undefined> {
+  async lastOf(
+    subject: string,
+  ): Promise<{ seq: number; text: string; headers: Headers | undefined } | undefined> {
     const wire = this.#nats.world.toWire(subject);
     const answer = await askSurely(this.#nats, () =>
       this.#nats.request(`$JS.API.DIRECT.GET.${stream}.${wire}`, "", { timeoutMs: TIMEOUT_MS }),
     );
     if (answer.status !== 0) return undefined;
-    return { seq: Number(headerValue(answer.headers, "Nats-Sequence")), text: answer.text() };
+    const { headers } = answer;
+    return { seq: Number(headerValue(headers, "Nats-Sequence")), text: answer.text(), headers };
   }
 
   async #lastByLeader(subject: string): Promise<{ seq: number; text: string } | undefined> {
