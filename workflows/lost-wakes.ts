@@ -1,9 +1,9 @@
 /**
  * Wakes workflows whose due message is lost. In a cluster whose servers change, a consumer may take a message for acknowledged that
- * no runner has seen: its place is agreed upon by other rules than the stream's messages. Journals tell what is missing.
+ * no runner has seen: its place is agreed upon by other rules than the stream's messages. The journals show it.
  *
- * I1  A look wakes a workflow that waits and has an input behind its last record, or whose timer is over; one that has no record; and
- *     one that runs nowhere. All of them for some time: others are under way.
+ * I1  A look wakes a workflow that waits and has an input behind its last record, or whose timer is over; a workflow without a
+ *     record; and a workflow that runs nowhere. Each for some time: others are under way.
  * I2  A wake is a timer that fires: it changes nothing where no wake was lost.
  */
 import { isFinal, subjects, type WorkflowRecord } from "../contracts/index.ts";
@@ -29,7 +29,7 @@ export function followLostWakes(options: LostWakesOptions): () => void {
   const forget = options.nats.cluster.listen(() => {
     for (const timer of timers) clearTimeout(timer);
     timers.clear();
-    // Runners do not look at one instant: one that looks later finds the wakes of the first.
+    // Runners do not look at one instant: a later look finds the wakes of the first.
     for (const ms of LOOKS_MS) timers.add(setTimeout(look, ms * (1 + Math.random())).unref());
   });
   // A look that fails, as JetStream is away, is followed by another one: the cluster changes again.

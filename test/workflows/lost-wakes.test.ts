@@ -1,4 +1,4 @@
-/** Workflows whose due message was acknowledged and handled by nobody, as happens in a cluster whose servers change. */
+/** Workflows whose due message was acknowledged and not handled, as happens in a cluster whose servers change. */
 import { afterAll, expect, it } from "vitest";
 import { listWorkflows, resultOfWorkflow } from "../../control/index.ts";
 import { DueMessages, Journals } from "../../nats/index.ts";
@@ -48,7 +48,7 @@ it("are woken again by a look at their journals, once", async () => {
   await world.startNode("node-later");
   const warnings: object[] = [];
   const log = { warn: (fields: object) => void warnings.push(fields) };
-  // What is only late is let be.
+  // A wake that is late is not lost.
   await wakeLost({ nats, journals, log });
   expect(warnings).toEqual([]);
   await wakeLost({ nats, journals, log, lateMs: 0 });
