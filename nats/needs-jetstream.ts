@@ -86,6 +86,7 @@ async function findProblem(nats: JetStreamUser, error: unknown): Promise<Problem
   if (nats.state !== "connected") return undefined;
   if (error instanceof TimeoutError) return "silent";
   if (error instanceof JetStreamApiError) return problemOf(error);
+  if (isReaderLost(error)) return "away";
   // The library does not export this class.
   const isWithout = error instanceof Error && error.name === "JetStreamNotEnabled";
   if (isWithout && error.cause instanceof JetStreamApiError) return "none";
@@ -102,6 +103,13 @@ const AWAY: readonly number[] = [
   JetStreamCode.streamOffline,
   JetStreamCode.consumerOffline,
 ];
+
+/** The consumer of a reader is gone with its server: nobody has it, or its beats are missing. Not all classes are exported. */
+function isReaderLost(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const isStatus = error.name === "JetStreamStatusError" && "code" in error;
+  return (isStatus && error.code === UNAVAILABLE_STATUS) || error.name === "JetStreamError";
+}
 
 function problemOf(error: JetStreamApiError): Problem | undefined {
   const { code, status } = error;

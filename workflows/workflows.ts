@@ -30,6 +30,7 @@ import type { Traces } from "../traces/index.ts";
 import type { TriggerCalls, TriggerMetric } from "../triggers/index.ts";
 import { Absent } from "./absent.ts";
 import { callExecutor } from "./call-executor.ts";
+import { followLostWakes } from "./lost-wakes.ts";
 import { Pinned } from "./pinned.ts";
 import { SWEEP, SWEEP_SECONDS, sweep } from "./sweep.ts";
 import { tellParent } from "./tell-parent.ts";
@@ -112,6 +113,7 @@ class Runs implements Workflows {
     this.#closers.push(
       () => asked.unsubscribe(),
       () => this.#due.close(),
+      followLostWakes({ nats, journals: this.#journals, log: options.log }),
     );
   }
 
@@ -262,9 +264,10 @@ class Runs implements Workflows {
     }
     const isSuspended = last !== undefined && (isRetried || SUSPENDED.has(last.record.state));
     if (isSuspended && last.record.seen >= seq) return done;
-    // Another runner holds the due message of a workflow that runs: it sees this input, too.
-    if (!isSuspended && !isRedelivered) return done;
-    if (isRedelivered && (await this.#isRunElsewhere(name))) return { kind: "end", end: { end: "others" } };
+    // Another runner holds the due message of a workflow that runs: it sees this input, too. A wake comes where none does.
+    const mayBeAbandoned = isRedelivered || (input.t === "timer" && !isSuspended);
+    if (!isSuspended && !mayBeAbandoned) return done;
+    if (mayBeAbandoned && (await this.#isRunElsewhere(name))) return { kind: "end", end: { end: "others" } };
     const { due: dueAt } = last?.record ?? {};
     if (input.t === "timer" && dueAt !== undefined) this.#metrics.onWake(Date.now() - dueAt);
     return { kind: "run", messages: await this.#read(name), isTakeover: !isSuspended };

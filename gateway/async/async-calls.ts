@@ -176,6 +176,7 @@ const ACCEPTANCE_CODES: ReadonlySet<ErrorCode> = new Set([
   "CALL_QUEUE_FULL",
   "CALL_NOT_STORED",
   "IDEMPOTENCY_KEY_REUSED",
+  "NATS_NO_MAJORITY",
 ]);
 
 async function submit(calls: Calls, request: AcceptedRequest, facts: CallFacts): Promise<void> {

@@ -21,6 +21,7 @@ import {
   type CallRecord,
   CallRecordSchema,
   headerNames,
+  isNarunError,
   NarunError,
   readJson,
   stores,
@@ -137,7 +138,7 @@ class OpenCalls implements Calls {
       await this.#publish(subjects.call(service), id, { ...facts, ...(body && { body }) }, headers, bytes);
     } catch (error) {
       if (body !== undefined) await this.bodies.delete(body).catch(() => undefined);
-      if (storeProblem(error) === undefined) throw error;
+      if (storeProblem(error) === undefined || isNarunError(error, "NATS_NO_MAJORITY")) throw error;
       throw new NarunError("CALL_NOT_STORED", {}, { cause: error });
     }
     this.#nats.publish(subjects.callStored(service), "");

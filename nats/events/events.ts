@@ -18,6 +18,7 @@ import {
   eventLane,
   type Headers,
   headerNames,
+  isNarunError,
   NarunError,
   stores,
   subjects,
@@ -66,7 +67,7 @@ export interface EventBounds {
 export interface Events {
   /** Events as they come. */
   readonly news: EventNews;
-  /** Publishes (I1). Errors: EVENT_NOT_STORED, EVENTS_FULL, NATS_PERMISSIONS_VIOLATION. */
+  /** Publishes (I1). Errors: EVENT_NOT_STORED, EVENTS_FULL, NATS_NO_MAJORITY, NATS_PERMISSIONS_VIOLATION. */
   publish(event: NewEvent): Promise<PublishedEvent>;
   bounds(): Promise<EventBounds>;
   /** The sequence of the first event since then. */
@@ -130,6 +131,7 @@ class OpenEvents implements Events {
         this.#client.publish(wire, data, { ...options, headers: headers() }),
       );
     } catch (error) {
+      if (isNarunError(error, "NATS_NO_MAJORITY")) throw error;
       const problem = storeProblem(error);
       if (problem !== "away" && problem !== "full") throw error;
       throw new NarunError("EVENT_NOT_STORED", { subject: wire }, { cause: error });

@@ -1,6 +1,5 @@
 /**
- * Requests to the stream of journals. In a cluster one that is not answered goes out again: the server that had it may have died,
- * or hang.
+ * Requests to the stream of journals. In a cluster a request without an answer goes out again: its server may have died, or hang.
  *
  * I1  A message that may not be stored twice has an id, by which the stream drops a second one.
  * I2  A minority is told as that.

@@ -1,6 +1,6 @@
 /**
- * Reads of a journal that are not behind. In a cluster not even a stream's leader is safe: one that was stopped, or cut off, takes
- * itself for the leader until it hears of the next one, and answers what waits at its door.
+ * Reads of a journal that are not behind. In a cluster not even a stream's leader is safe: after a stop or a cut it takes itself
+ * for the leader until it hears of the next one, and answers the requests at its door.
  *
  * I1  A reader names a sequence that is stored. A server that has no message of the journal from there on is behind.
  * I2  All subjects are read by one request, so that one server answers for all of them.

@@ -12,8 +12,9 @@ export interface LastRecord extends WorkflowName {
 
 const BATCH_WAIT_MS = 5_000;
 
-/** When the last input of a workflow was stored, in epoch milliseconds. */
 export interface LastInput extends WorkflowName {
+  seq: number;
+  /** When it was stored, in epoch milliseconds. */
   at: number;
 }
 
@@ -30,7 +31,7 @@ export async function* lastRecords(nats: Nats, workflow?: string): AsyncGenerato
 export async function* lastInputs(nats: Nats, workflow?: string): AsyncGenerator<LastInput, void> {
   const filter = subjects.workflowInputs(workflow ?? "*", "*");
   for await (const { name, message } of lastOfEach(nats, filter))
-    yield { ...name, at: message.time.getTime() };
+    yield { ...name, seq: message.seq, at: message.time.getTime() };
 }
 
 async function* lastOfEach(

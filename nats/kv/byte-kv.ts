@@ -171,9 +171,14 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
         const marker = { value: new Uint8Array(), headers: headersOfDelete(bucket.info.config) };
         return write(nats, bucket, { key, ...marker, ifRevision });
       }),
-    list: (options) => lists.run(() => using((bucket) => listByteKv(nats, bucket, options))),
+    list: (options) => lists.run(() => surely(nats, () => using((one) => listByteKv(nats, one, options)))),
     watch: (options) => watchByteKv(nats, opened, options),
   };
+}
+
+/** A page has a consumer of its own, whose server may be gone: then another one reads it. */
+function surely<T>(nats: Nats, work: () => Promise<T>): Promise<T> {
+  return needsJetStream(nats, work, { isLong: true });
 }
 
 interface Written {

@@ -23,6 +23,13 @@ export interface ContentStore {
 
 const LONG = { isLong: true };
 
+/** How long a server of a cluster may take to take a chunk: another one is there. */
+const CLUSTER_ANSWER_MS = 2_500;
+
+function answerTime({ cluster }: Nats): { timeout?: number } {
+  return cluster.isCluster ? { timeout: CLUSTER_ANSWER_MS } : {};
+}
+
 /** Opens an object store, creating it where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
 export async function openContentStore(nats: Nats, name: string): Promise<ContentStore> {
   const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
@@ -30,7 +37,9 @@ export async function openContentStore(nats: Nats, name: string): Promise<Conten
   const needs: StreamNeeds = { stream: `OBJ_${name}`, subjects, flags: ["allow_rollup_hdrs"] };
   const store = await needsJetStream(nats, () =>
     openOwnStream(manager, needs, () =>
-      withCopies(nats.copies, (replicas) => new Objm(jetstream(nats.connection)).create(name, { replicas })),
+      withCopies(nats.copies, (replicas) =>
+        new Objm(jetstream(nats.connection, answerTime(nats))).create(name, { replicas }),
+      ),
     ),
   );
   const wireDigest = (sha256: string) => `SHA-256=${Buffer.from(sha256, "hex").toString("base64url")}`;

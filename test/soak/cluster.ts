@@ -1,10 +1,11 @@
 /**
- * Three of everything, of which any dies, in its long form: `npm run soak -- cluster [--faults N] [--seed N]`. Exits with 1 if a
+ * Three of everything, of which any dies, in its long form: `npm run soak -- cluster [--faults N] [--kinds kill,cut,stop,node,gateway,host,machine]
+ * [--seed N]`. Exits with 1 if a
  * request failed, or a message was lost or came out of its order.
  */
 import { parseArgs } from "node:util";
 import { findNatsServer } from "../../nats-server/index.ts";
-import { runChaos } from "./cluster/chaos.ts";
+import { KINDS, runChaos } from "./cluster/chaos.ts";
 import { wordsOf } from "./cluster/tally.ts";
 import { say } from "./report.ts";
 
@@ -13,6 +14,7 @@ export async function soakCluster(args: string[]): Promise<void> {
     args,
     options: {
       faults: { type: "string", default: "40" },
+      kinds: { type: "string", default: KINDS.join(",") },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
     },
   });
@@ -25,7 +27,8 @@ export async function soakCluster(args: string[]): Promise<void> {
   const named = path ? { path, by: "NARUN_NATS_SERVER" } : undefined;
   const { path: binary } = await findNatsServer({ named, env: process.env });
   say(`seed ${seed}, ${faults} faults`);
-  const report = await runChaos({ binary, seed, faults, faultMs: 8_000, say });
+  const kinds = KINDS.filter((kind) => values.kinds.split(",").includes(kind));
+  const report = await runChaos({ binary, seed, faults, kinds, faultMs: 8_000, say });
   say(`done: ${wordsOf(report.done)}`);
   say(`longest in ms: ${wordsOf(report.longestMs)}`);
   for (const fault of report.faults) say(fault);

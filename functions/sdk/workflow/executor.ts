@@ -186,7 +186,7 @@ export class Executor {
         if (name === "continued") return { outcome: "yielded" };
         if (name !== "running" && name !== "waiting" && name !== "paused")
           return { outcome: "ended", record };
-        if (name !== "running") return { outcome: "waiting", seen: this.#seen };
+        if (name !== "running") return { outcome: "waiting", seen: this.#seen, seq };
       }
       if (this.#mayYield()) return { outcome: "yielded" };
       this.#beginEffects();

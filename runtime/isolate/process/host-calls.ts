@@ -5,7 +5,7 @@
  * I2  A call is user input throughout: each operation checks all of its arguments itself.
  * I3  At most `MAX_OPEN_CALLS` are open at a time.
  */
-import type { TraceFields } from "../../../contracts/index.ts";
+import { isNarunError, type TraceFields } from "../../../contracts/index.ts";
 import { type Data, EnterOp } from "../../../web/index.ts";
 import type { CallTrace, RequestTraces } from "../../instance/request-traces.ts";
 import { endCall, isTracedCall } from "./call-spans.ts";
@@ -97,6 +97,14 @@ class OpenCall implements CallContext {
   }
 }
 
+const UNTOLD = { name: "OperationError", message: "the host could not do it" };
+
+/** The error that the code gets. Undefined: the host's own words are not for it. */
+function toldOf(error: unknown): { name: string; message: string } | undefined {
+  if (error instanceof CallError) return error;
+  return isNarunError(error, "NATS_NO_MAJORITY") ? { name: error.code, message: error.message } : undefined;
+}
+
 export function createHostCalls(options: HostCallsOptions): HostCalls {
   const { operations, traces, enter, onError } = options;
   const open = new Map<number, OpenCall>();
@@ -127,10 +135,10 @@ export function createHostCalls(options: HostCallsOptions): HostCalls {
         },
         (error: unknown) => {
           if (!open.delete(id)) return;
-          const isTold = error instanceof CallError;
-          if (!isTold) onError(String(name), error);
-          const message = isTold ? error.message : "the host could not do it";
-          enter(ownerId, EnterOp.result, id, isTold ? error.name : "OperationError", message);
+          const told = toldOf(error);
+          if (told === undefined) onError(String(name), error);
+          const { name: kind, message } = told ?? UNTOLD;
+          enter(ownerId, EnterOp.result, id, kind, message);
         },
       );
     },

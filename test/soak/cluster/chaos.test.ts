@@ -5,7 +5,7 @@ import { runChaos } from "./chaos.ts";
 const SEED = 7;
 
 test("any of three may die: nothing fails, nothing is lost, order stays", {
-  timeout: 150_000,
+  timeout: 300_000,
 }, async () => {
   const report = await runChaos({
     ...{ binary: inject("natsServer"), cacheDir: inject("nodeCache") },

@@ -17,13 +17,15 @@ import { type ChaosReport, Tally } from "./tally.ts";
 /** One thing that goes wrong, at a place. */
 export type FaultKind = "kill" | "cut" | "stop" | "node" | "gateway" | "host" | "machine";
 
-const KINDS = ["kill", "cut", "stop", "node", "gateway", "host", "machine"] as const;
+export const KINDS: readonly FaultKind[] = ["kill", "cut", "stop", "node", "gateway", "host", "machine"];
 
 export interface ChaosOptions {
   binary: string;
   seed: number;
   /** How many things go wrong, one after the other; or which. */
   faults: number | readonly FaultKind[];
+  /** The kinds that are counted by `faults`. Default: all. */
+  kinds?: readonly FaultKind[];
   /** How long each lasts. */
   faultMs: number;
   /** The folder of the nodes' caches. Default: one of this run. */
@@ -43,7 +45,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   say("three of each are there");
   const ending = new AbortController();
   const running = Promise.all(loads.map((load) => load.run(ending.signal)));
-  for (const kind of kindsOf(options.faults, random)) {
+  for (const kind of kindsOf(options, random)) {
     const place = random.between(0, 2);
     await breakOne(places, kind, place, faultMs);
     await places.untilWhole();
@@ -71,11 +73,11 @@ function loadsOf(options: LoadOptions) {
 }
 
 /** Every kind comes before one comes again. */
-function kindsOf(faults: ChaosOptions["faults"], random: Random): FaultKind[] {
+function kindsOf({ faults, kinds: all = KINDS }: ChaosOptions, random: Random): FaultKind[] {
   if (typeof faults !== "number") return [...faults];
   const kinds: FaultKind[] = [];
   while (kinds.length < faults) {
-    const round: FaultKind[] = [...KINDS];
+    const round = [...all];
     while (round.length > 0) kinds.push(...round.splice(random.between(0, round.length - 1), 1));
   }
   return kinds.slice(0, faults);

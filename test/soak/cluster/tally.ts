@@ -1,4 +1,4 @@
-/** What a run of chaos has seen: breaches, counts, and the longest time of each kind of work. */
+/** The results of a run of chaos: breaches, counts, and the longest time of each kind of work. */
 export interface ChaosReport {
   /** Breaches of C1 to C8. */
   faults: string[];

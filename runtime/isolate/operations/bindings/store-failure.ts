@@ -15,6 +15,8 @@ export async function naming<T>(bucket: string, work: Promise<T>): Promise<T> {
   } catch (error) {
     if (isNarunError(error, "STORE_LIMIT"))
       throw new CallError("STORE_LIMIT", `STORE_LIMIT: ${error.fields.detail}`);
+    if (isNarunError(error, "NATS_NO_MAJORITY"))
+      throw new CallError("BindingError", `the bucket ${bucket} takes no writes: ${error.code}`);
     const problem = storeProblem(error);
     throw problem === undefined
       ? error

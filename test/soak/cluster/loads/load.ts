@@ -7,11 +7,11 @@ import type { Tally } from "../tally.ts";
 
 /** Work that never stops, and its verdict at the end. */
 export interface Load {
-  /** Deploys what it needs. */
+  /** Deploys its functions. */
   prepare(): Promise<void>;
   /** Works until the signal aborts. */
   run(signal: AbortSignal): Promise<void>;
-  /** Waits for what is still under way, and reports breaches. */
+  /** Waits for the work that is under way, and reports breaches. */
   check(): Promise<void>;
 }
 
@@ -25,8 +25,8 @@ export const SETTLE_MS = 90_000;
 /** How long a client waits for one answer. */
 const ANSWER_MS = 40_000;
 
-/** The bucket in which functions note what they did: each key is written once. */
-export const EFFECTS = "effects";
+/** The bucket of the effects of functions: each key is written once. */
+const EFFECTS = "effects";
 export const effectsBinding = { name: "EFFECTS", kv: EFFECTS };
 
 /**

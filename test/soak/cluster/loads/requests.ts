@@ -1,4 +1,4 @@
-/** C1  Every GET and every PUT is answered right, with one retry where a connection is lost; so is one that wakes a function. */
+/** C1  Every GET and every PUT is answered right, with one retry where a connection is lost; also where it wakes a function. */
 import { pushBuild } from "../../../../control/index.ts";
 import { buildSource } from "../../../harness/function-source.ts";
 import { ask, describe, type Load, type LoadOptions, reasonOf, repeat } from "./load.ts";

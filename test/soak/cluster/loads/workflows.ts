@@ -1,4 +1,6 @@
 /** C6  Every workflow that was started ends right; a step that another one has seen keeps its result. */
+import { jetstreamManager } from "@nats-io/jetstream";
+import { stores } from "../../../../contracts/index.ts";
 import { pushBuild } from "../../../../control/index.ts";
 import { Journals, toMessage } from "../../../../nats/index.ts";
 import { eventually } from "../../../harness/eventually.ts";
@@ -46,6 +48,10 @@ export function createWorkflowLoad(options: LoadOptions): Load {
     tally.took("workflow start", sentAt);
     started = n + 1;
   };
+  const dueInfo = async () => {
+    const manager = await jetstreamManager(places.connection.connection, { checkAPI: false });
+    return manager.consumers.info(stores.workflows.stream, stores.workflows.consumer);
+  };
   const checkOne = async (n: number) => {
     results[n] = await eventually(
       async () => {
@@ -63,6 +69,7 @@ export function createWorkflowLoad(options: LoadOptions): Load {
     const settled = records.flatMap(({ got = [] }) =>
       got.filter(([, what]) => what === "ok" || what === "error").map(([number]) => number),
     );
+    if (results[n] === undefined) tally.fault(`  ${JSON.stringify(await dueInfo())}`);
     if (results[n] === undefined)
       for (const { seq, at, kind, text } of entries)
         tally.fault(`  ${seq} ${new Date(at).toISOString()} ${kind} ${text.slice(0, 400)}`);

@@ -1,0 +1,78 @@
+/**
+ * Wakes workflows whose due message is lost. In a cluster whose servers change, a consumer may take a message for acknowledged that
+ * no runner has seen: its place is agreed upon by other rules than the stream's messages. The journals show it.
+ *
+ * I1  A look wakes a workflow that waits and has an input behind its last record, or whose timer is over; a workflow without a
+ *     record; and a workflow that runs nowhere. Each for some time: others are under way.
+ * I2  A wake is a timer that fires: it changes nothing where no wake was lost.
+ */
+import { isFinal, subjects, type WorkflowRecord } from "../contracts/index.ts";
+import { type Journals, lastInputs, lastRecords, type Nats, NoReplyError } from "../nats/index.ts";
+
+export interface LostWakesOptions {
+  nats: Nats;
+  journals: Journals;
+  log: { warn(fields: object, message: string): void };
+  /** How long a wake is late before it counts as lost. Default 10 s. */
+  lateMs?: number;
+}
+
+const LATE_MS = 10_000;
+/** How long the runners may take to say that they run a workflow. */
+const ASK_MS = 1_000;
+/** When workflows are looked at after a server came or went: soon, and once more when all is quiet. */
+const LOOKS_MS = [15_000, 60_000] as const;
+
+/** Looks after each change of the cluster. Returns the function that ends it. */
+export function followLostWakes(options: LostWakesOptions): () => void {
+  const timers = new Set<NodeJS.Timeout>();
+  const forget = options.nats.cluster.listen(() => {
+    for (const timer of timers) clearTimeout(timer);
+    timers.clear();
+    // Runners do not look at one instant: a later look finds the wakes of the first.
+    for (const ms of LOOKS_MS) timers.add(setTimeout(look, ms * (1 + Math.random())).unref());
+  });
+  // A look that fails, as JetStream is away, is followed by another one: the cluster changes again.
+  const look = () => void wakeLost(options).catch(() => undefined);
+  return () => {
+    forget();
+    for (const timer of timers) clearTimeout(timer);
+  };
+}
+
+/** Looks at all workflows once. */
+export async function wakeLost(options: LostWakesOptions): Promise<void> {
+  const { nats, journals, log, lateMs = LATE_MS } = options;
+  const lateBefore = Date.now() - lateMs;
+  const records = new Map<string, { seq: number; record: WorkflowRecord }>();
+  for await (const { workflow, id, seq, record } of lastRecords(nats))
+    records.set(`${workflow}.${id}`, { seq, record });
+  for await (const { workflow, id, seq, at } of lastInputs(nats)) {
+    const key = `${workflow}.${id}`;
+    const last = records.get(key);
+    const isLost = last === undefined ? at < lateBefore : isOverdue(last.record, { seq, at }, lateBefore);
+    if (!isLost || (last?.record.state !== "waiting" && (await isRun(nats, key)))) continue;
+    log.warn({ workflow, id }, "a workflow is woken again");
+    await journals.sendOnce({ workflow, id }, { t: "timer" }, `wake.${key}.${seq}.${last?.seq ?? 0}`);
+  }
+}
+
+function isOverdue(
+  { state, seen, due, at }: WorkflowRecord,
+  input: { seq: number; at: number },
+  lateBefore: number,
+): boolean {
+  if (isFinal(state) || state === "stuck" || state === "paused") return false;
+  const isBehind = input.seq > seen && input.at < lateBefore;
+  if (state === "waiting") return isBehind || (due !== undefined && due < lateBefore);
+  return at < lateBefore;
+}
+
+async function isRun(nats: Nats, key: string): Promise<boolean> {
+  try {
+    await nats.request(subjects.workflowAsk, key, { timeoutMs: ASK_MS });
+    return true;
+  } catch (error) {
+    return !(error instanceof NoReplyError);
+  }
+}
