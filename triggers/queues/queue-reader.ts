@@ -7,7 +7,8 @@
  * I4  A batch that no instance began, as none can run, stays here and is tried again: its messages use up no delivery.
  * I5  A message whose instance ended during its last delivery, while other batches were under way here, is not buried: one
  *     of the others may have ended the instance. It runs once more, and nothing else of this reader beside it.
- * I6  A reader that closes gives back at once the messages that no handler has, and at the end of the grace the rest.
+ * I6  A message that was settled here does not go to its handler again because its server was killed (settled-messages.ts).
+ * I7  A reader that closes gives back at once the messages that no handler has, and at the end of the grace the rest.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DeadError, messageOf, type Verdict } from "../../contracts/index.ts";
@@ -21,6 +22,7 @@ import {
 } from "../../nats/index.ts";
 import { Batches } from "./batches.ts";
 import { backoffMs, decideEnd, type RetryPolicy } from "./decide-end.ts";
+import { SettledMessages } from "./settled-messages.ts";
 
 /** The result of a batch. */
 export type BatchResult =
@@ -70,6 +72,7 @@ export class QueueReader {
   readonly #batches: Batches<PulledMessage>;
   readonly #held = new Set<PulledMessage>();
   readonly #running = new Set<Promise<void>>();
+  readonly #settled: SettledMessages;
   /** Messages of I5 that wait for their run. */
   readonly #suspects: PulledMessage[] = [];
   #isSuspectRunning = false;
@@ -81,8 +84,9 @@ export class QueueReader {
   #isLooking = false;
 
   constructor(options: QueueReaderOptions) {
-    const { size, waitMs, policy } = options;
+    const { size, waitMs, policy, consumer } = options;
     this.#options = options;
+    this.#settled = new SettledMessages(consumer.ackWaitMs);
     this.#batches = new Batches({
       size,
       waitMs,
@@ -130,6 +134,7 @@ export class QueueReader {
       if (outcome !== undefined) events.state(outcome);
       if (outcome?.kind === "ready") {
         events.depth(outcome.pending);
+        this.#settled.ready(outcome.made, performance.now());
         if (this.#pull === undefined) this.#open().want(size * slots);
         else this.#pull.resume();
         break;
@@ -155,7 +160,7 @@ export class QueueReader {
     const { takes, events } = this.#options;
     events.depth(message.pending);
     if (this.#closing.signal.aborted) message.giveBack();
-    else if (takes?.(message) === false) {
+    else if (takes?.(message) === false || this.#isForgotten(message)) {
       message.ack();
       this.#pull?.want(1);
     } else {
@@ -163,6 +168,10 @@ export class QueueReader {
       this.#extending ??= setInterval(() => this.#extend(), this.#options.consumer.ackWaitMs / 3);
       this.#batches.add(message);
     }
+  }
+
+  #isForgotten({ sequence }: PulledMessage): boolean {
+    return this.#settled.takeForgotten(sequence, performance.now());
   }
 
   #begin(): void {
@@ -244,13 +253,13 @@ export class QueueReader {
     const { policy, bury, events } = this.#options;
     const verdict = result.kind === "answered" ? (result.verdicts[at] ?? NO_VERDICT) : NO_VERDICT;
     const end = decideEnd(verdict, message.deliveries, policy, Math.random());
-    if (end.kind === "ack") message.ack();
+    if (end.kind === "ack") this.#ack(message);
     else if (end.kind === "retry") message.giveBack(end.delayMs);
     else {
       const error = result.error ?? { message: "the handler asked for a retry" };
       try {
         await bury(message, error);
-        message.ack();
+        this.#ack(message);
       } catch (fault) {
         events.fault(fault, "write a dead letter");
         message.giveBack(backoffMs(message.deliveries, policy, Math.random()));
@@ -259,6 +268,11 @@ export class QueueReader {
       }
     }
     this.#release(message, end.kind);
+  }
+
+  #ack(message: PulledMessage): void {
+    message.ack();
+    this.#settled.settled(message.sequence, performance.now());
   }
 
   #giveBack(message: PulledMessage): void {
