@@ -17,7 +17,7 @@ set -eu
 script=$(realpath "$0")
 folder=$(mktemp -d)
 leave() {
-  [ ! -f "$folder/pid" ] || kill "$(cat "$folder/pid")" || :
+  [ ! -f "$folder/pid" ] || kill "$(cat "$folder/pid")" 2>/dev/null || :
   rm -rf "$folder"
 }
 trap leave EXIT
@@ -41,7 +41,6 @@ const { port } = probe.address();
 probe.close();
 const start = () => {
   const server = spawn("tools/bin/nats-server", ["-js", "-sd", "data", "-a", "127.0.0.1", "-p", String(port)], { stdio: "ignore" });
-  server.unref();
   writeFileSync("pid", String(server.pid));
   return server;
 };
@@ -88,6 +87,7 @@ const some = (list) => (list.length > 0 ? "some" : "none");
 console.log("acked messages that come again:", some(again));
 console.log("of them with delivery count 1:", some(again.filter((count) => count === 1)));
 await nc.close();
+server.kill();
 END
 
 node probe.mjs >seen.txt || { cat seen.txt; exit 2; }

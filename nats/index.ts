@@ -93,7 +93,7 @@ export {
   ensureConsumer,
   removeConsumer,
 } from "./pull/durable-consumer.ts";
-export { eventConsumersOf, removeEventConsumers } from "./pull/event-consumers.ts";
+export { eventConsumersOf, listEventOwners, removeEventConsumers } from "./pull/event-consumers.ts";
 export { Pull } from "./pull/pull.ts";
 export type { PulledMessage } from "./pull/pulled-message.ts";
 export {

@@ -103,6 +103,12 @@ export async function lookForConsumer(
   }
 }
 
+/** The function of this world that a consumer is made for. */
+export function ownerOf({ world }: Pick<Nats, "world">, { config }: ConsumerInfo): string | undefined {
+  const { metadata = {} } = config;
+  return metadata[WORLD] === world.id ? metadata[OWNER] : undefined;
+}
+
 /** Deletes a function's consumer. Nothing where it is another's, or not there. */
 export async function removeConsumer(nats: Nats, consumer: ConsumerOwner): Promise<void> {
   if ((await lookForConsumer(nats, consumer)) !== "own") return;
