@@ -45,6 +45,9 @@ export async function hearBatch(
   { messages }: MessageBatch,
   contextOf: MakeContext,
 ): Promise<void> {
+  const [only, ...others] = messages;
+  // A failure that is thrown stands in the event's dead letter.
+  if (only !== undefined && others.length === 0) return hear(listeners, only, contextOf);
   for (const message of messages) {
     try {
       await hear(listeners, message, contextOf);
