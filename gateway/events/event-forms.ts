@@ -54,7 +54,12 @@ function describeItem(item: FollowedItem): { kind: FollowedItem["kind"]; id: num
   }
 }
 
-function readValue(type: string | undefined, data: Uint8Array): { value?: unknown; base64?: string } {
+/** A sealed value stays sealed: the gateway has no keys. */
+function readValue(
+  type: string | undefined,
+  data: Uint8Array,
+): { value?: unknown; base64?: string; sealed?: string } {
+  if (type === "application/jose") return { sealed: Buffer.from(data).toString() };
   if (data.byteLength === 0) return {};
   const bytes = Buffer.from(data);
   if (type === "application/octet-stream") return { base64: bytes.toString("base64") };
