@@ -3,7 +3,7 @@
  * may; an author's may not in a closed network, and a node that reads them may have been away.
  *
  * I1  A place is deleted only by a spec that was read after the place was found: the function is gone, or its description lacks the
- *     handler. A spec without a description, or one that cannot be read, keeps all.
+ *     handler. All places stay where a spec has no description, or cannot be read.
  */
 import { type EventHandler, messageOf, type Spec } from "../../contracts/index.ts";
 import { listEventOwners, openSpecs, removeEventConsumers } from "../../nats/index.ts";

@@ -1,6 +1,6 @@
 /**
- * The last messages that were settled here, against a server that forgets: one that is killed loses the acks of its last moments,
- * also those that it has confirmed, and delivers their messages again, as if for the first time.
+ * The last messages that were settled here. A server that is killed forgets the acks of its last moments, also confirmed ones, and
+ * delivers their messages again as if for the first time.
  *
  * I1  A message counts as settled only where the consumer was away since then, so that an operator may set a consumer back.
  * I2  Another consumer of the same name has forgotten nothing: it begins as it was made to.
@@ -10,7 +10,7 @@
 const RECENT_MS = 60_000;
 /** Upper bound of the messages that are remembered. */
 const MAX_MESSAGES = 4_096;
-/** How long after its return a server may deliver what it forgot, in waits for an ack. */
+/** How long a server that is back may deliver messages again, in waits for an ack. */
 const ACK_WAITS = 4;
 
 export class SettledMessages {
