@@ -15,8 +15,16 @@ import {
   NarunError,
   revisionKey,
   type ServiceDescription,
+  type Spec,
 } from "../contracts/index.ts";
-import { findQueueProblems, type Nats, type QueueProblem, removeQueueConsumers } from "../nats/index.ts";
+import {
+  findQueueProblems,
+  type KvRead,
+  type Nats,
+  type QueueProblem,
+  removeEventConsumers,
+  removeQueueConsumers,
+} from "../nats/index.ts";
 import { requireFreeName } from "./free-name.ts";
 import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
 import { deleteNamedCopies, storeNamedCopy } from "./programs/named-copies.ts";
@@ -119,10 +127,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     const description = descriptionOf(tried);
     await refuseCycle(registry, name, description);
     const written = await moveSpec(registry, base, manifest, revision, description);
-    // Nodes delete the consumers that they read. None may run, and the next one looks only at what the spec names.
-    await removeQueueConsumers(nats, name, liveSpec(base)?.consume ?? [], config.consume ?? []).catch(
-      () => undefined,
-    );
+    await removeConsumers(nats, base, build, tried).catch(() => undefined);
     // The revision is live. The next push prunes again after a failure here.
     const pruning = pruneRevisions(registry, name, revision)
       .then(async (old) => {
@@ -189,6 +194,20 @@ function lacksDescription(live: FunctionSpec | undefined, { bundle, config }: Bu
   return (
     config.mode !== "exec" && live?.interface === undefined && Buffer.from(bundle).includes(SERVICE_MARK)
   );
+}
+
+/**
+ * Deletes the consumers of queues and event handlers that the function no longer has. Nodes delete the consumers that they read: none
+ * may run, and the next one looks only at what the spec names. Without a trial the event handlers are unknown: all keep their places.
+ */
+async function removeConsumers(
+  nats: Nats,
+  base: KvRead<Spec> | undefined,
+  { config }: Build,
+  tried: TrialResult,
+): Promise<void> {
+  await removeQueueConsumers(nats, config.name, liveSpec(base)?.consume ?? [], config.consume ?? []);
+  if (tried.outcome === "ok") await removeEventConsumers(nats, config.name, descriptionOf(tried)?.events);
 }
 
 function descriptionOf(tried: TrialResult): ServiceDescription | undefined {

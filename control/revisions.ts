@@ -1,6 +1,7 @@
 import { type FunctionSpec, NarunError, revisionKey, shortRevision } from "../contracts/index.ts";
 import { dropCalls, type Nats, removeEventConsumers, removeQueueConsumers } from "../nats/index.ts";
 import { waitForGateways, writtenOf } from "./gateways.ts";
+import { ifPermitted } from "./if-permitted.ts";
 import { deleteNamedCopies } from "./programs/named-copies.ts";
 import { removeProgram } from "./programs/remove.ts";
 import {
@@ -73,7 +74,10 @@ export async function rollback(nats: Nats, name: string, to?: string): Promise<R
     if (result.outcome === "failed") throw createTrialError(result);
     const description = result.outcome === "ok" ? result.interface : undefined;
     const written = await moveSpec(registry, base, manifest, revision, description);
-    await removeQueueConsumers(nats, name, live?.consume ?? [], manifest.config.consume ?? []);
+    await ifPermitted(async () => {
+      await removeQueueConsumers(nats, name, live?.consume ?? [], manifest.config.consume ?? []);
+      if (result.outcome === "ok") await removeEventConsumers(nats, name, description?.events);
+    });
     answering = await waitForGateways(nats, writtenOf(manifest, written));
   }
   return { name, revision, ...(live === undefined ? {} : { from: live.revision }), answering };
@@ -96,9 +100,9 @@ export async function removeFunction(
   await registry.specs.delete(name);
   // Nodes delete the consumers that they read. None may run.
   const consumed = stored.flatMap(({ manifest }) => manifest.config.consume ?? []);
-  await removeQueueConsumers(nats, name, consumed, []);
-  await removeEventConsumers(nats, name);
-  await dropCalls(nats, name);
+  await ifPermitted(() => removeQueueConsumers(nats, name, consumed, []));
+  await ifPermitted(() => removeEventConsumers(nats, name));
+  await ifPermitted(() => dropCalls(nats, name));
   for (const { revision } of stored) await registry.revisions.delete(revisionKey(name, revision));
   await collectFiles(
     registry,

@@ -1,7 +1,7 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { DispatchObserver } from "../dispatch/index.ts";
 import { type AnswerMetrics, registerAnswers, registerReplies } from "./counted.ts";
-import { type EventMetrics, registerEventMetrics } from "./events/event-metrics.ts";
+import type { EventMetrics } from "./events/event-metrics.ts";
 
 /** The gateway's metrics (Prometheus). `http_gateway_*` and `gateway_*` are compatible, buckets included. */
 export interface Metrics extends DispatchObserver {
@@ -172,4 +172,28 @@ function registerGauge(
       collect((service, value) => gauge.set({ service }, value));
     },
   });
+}
+
+function registerEventMetrics(registry: Registry): EventMetrics {
+  const registers = [registry];
+  const readers = new Gauge({
+    name: "narun_gateway_event_readers",
+    help: "Readers of events that are connected.",
+    registers,
+  });
+  const bytes = new Counter({
+    name: "narun_gateway_event_bytes_total",
+    help: "Bytes of events and beats that readers took, before the framing of WebSockets and of HTTP.",
+    registers,
+  });
+  const cuts = new Counter({
+    name: "narun_gateway_event_readers_cut_total",
+    help: "Readers of events that were cut: they took nothing for too long, or their events could not be read.",
+    registers,
+  });
+  return {
+    readers: (count) => readers.set(count),
+    told: (count) => bytes.inc(count),
+    cut: () => cuts.inc(),
+  };
 }

@@ -102,7 +102,7 @@ export {
   ensureConsumer,
   removeConsumer,
 } from "./pull/durable-consumer.ts";
-export { eventConsumersOf, removeEventConsumers } from "./pull/event-consumers.ts";
+export { eventConsumersOf, listEventOwners, removeEventConsumers } from "./pull/event-consumers.ts";
 export { createGivenBack, type GivenBack } from "./pull/given-back.ts";
 export { Pull } from "./pull/pull.ts";
 export type { PulledMessage } from "./pull/pulled-message.ts";

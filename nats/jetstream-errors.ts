@@ -44,9 +44,10 @@ export function isConflict(error: unknown): boolean {
   return hasJetStreamCode(error, JetStreamCode.wrongLastSequence, JetStreamCode.wrongLastSequenceNow);
 }
 
-/** JetStream has no room: of resources, of storage. */
+/** JetStream has no room: of resources, of storage, or in the bounds of a stream. */
 export function isWithoutRoom(error: unknown): boolean {
-  return hasJetStreamCode(error, JetStreamCode.noResources, JetStreamCode.noStorage);
+  const { noResources, noStorage, streamFull } = JetStreamCode;
+  return hasJetStreamCode(error, noResources, noStorage, streamFull);
 }
 
 /** HTTP status of a JetStream error that passes by itself. */

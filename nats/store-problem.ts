@@ -7,7 +7,7 @@ import {
   TimeoutError,
 } from "@nats-io/transport-node";
 import { isNarunError } from "../contracts/index.ts";
-import { hasJetStreamCode, isWithoutRoom, JetStreamCode, UNAVAILABLE_STATUS } from "./jetstream-errors.ts";
+import { isWithoutRoom, UNAVAILABLE_STATUS } from "./jetstream-errors.ts";
 import { refusalOf } from "./permissions.ts";
 
 const AWAY = [ClosedConnectionError, ConnectionError, DrainingConnectionError, RequestError, TimeoutError];
@@ -19,7 +19,7 @@ const AWAY = [ClosedConnectionError, ConnectionError, DrainingConnectionError, R
 export function storeProblem(error: unknown): "refused" | "away" | "full" | undefined {
   if (refusalOf(error) !== undefined) return "refused";
   if (error instanceof JetStreamApiError) {
-    if (isWithoutRoom(error) || hasJetStreamCode(error, JetStreamCode.streamFull)) return "full";
+    if (isWithoutRoom(error)) return "full";
     return error.status === UNAVAILABLE_STATUS ? "away" : undefined;
   }
   if (AWAY.some((kind) => error instanceof kind)) return "away";

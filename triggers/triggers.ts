@@ -7,6 +7,7 @@
 import { type EventHandler, type FunctionSpec, messageOf } from "../contracts/index.ts";
 import { findSchedules } from "../nats/index.ts";
 import { createTriggerCalls } from "./call.ts";
+import { EventSweep } from "./events/event-sweep.ts";
 import type { KindEntry, TriggerKind, TriggerMetric, TriggerParts } from "./kind.ts";
 import { SpecBook } from "./spec-book.ts";
 import { WaitingCalls } from "./waiting-calls.ts";
@@ -79,6 +80,7 @@ export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions
   const all: TriggerParts = { ...parts, calls, specOf };
   const kinds = [...KINDS, ...others].map((entry) => new Kind(entry, all));
   const waiting = new WaitingCalls(all);
+  const sweep = new EventSweep(all);
   const drainThose = (isLast: boolean, grace: { graceMs: number }) =>
     Promise.all(kinds.filter((kind) => kind.isLast === isLast).map((kind) => kind.drain(grace)));
   return {
@@ -86,6 +88,7 @@ export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions
       onSpec(name, spec) {
         specs.set(name, spec);
         for (const kind of [...kinds, waiting]) kind.onSpec(name, spec);
+        sweep.onSpec();
       },
       async beforeDrain(names) {
         await Promise.all(kinds.map((kind) => kind.beforeDrain(names)));
@@ -93,6 +96,7 @@ export function createTriggers({ kinds: others = [], ...parts }: TriggersOptions
       moreMetrics: () => [...calls.counts.list(), ...[...kinds, waiting].flatMap((kind) => kind.metrics())],
     },
     async drain(grace) {
+      sweep.close();
       await Promise.all([drainThose(false, grace), waiting.drain(grace)]);
     },
     async close(grace) {

@@ -35,10 +35,10 @@ export interface DurableConsumer {
 
 export type ConsumerOutcome =
   /**
-   * `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. `unsettled`: messages
+   * `made`: when it was made; another one of the same name has another time. `changed`: the settings that it had otherwise. `pending`: the messages that wait in the stream. `unsettled`: messages
    * that are being handled, or wait for their next delivery.
    */
-  | { kind: "ready"; isNew: boolean; changed: string[]; pending: number; unsettled: number }
+  | { kind: "ready"; isNew: boolean; made: string; changed: string[]; pending: number; unsettled: number }
   | { kind: "stream-missing" }
   /** `owner`: the one in its metadata; undefined: none. */
   | { kind: "foreign"; owner: string | undefined }
@@ -72,15 +72,16 @@ async function ensure(
   const found = await findConsumer(manager, stream, name);
   if (found === undefined) {
     const made = await manager.consumers.add(stream, { ...config, ...startOf(wanted) });
-    return { kind: "ready", isNew: true, changed: [], pending: made.num_pending, unsettled: 0 };
+    const { created, num_pending: pending } = made;
+    return { kind: "ready", isNew: true, made: created, changed: [], pending, unsettled: 0 };
   }
   const { metadata = {} } = found.config;
   if (metadata[OWNER] !== wanted.owner || metadata[WORLD] !== nats.world.id)
     return { kind: "foreign", owner: metadata[OWNER] };
   const changed = differences(found.config, config);
   if (changed.length > 0) await manager.consumers.update(stream, name, config);
-  const { num_pending: pending, num_ack_pending: unsettled } = found;
-  return { kind: "ready", isNew: false, changed, pending, unsettled };
+  const { created: made, num_pending: pending, num_ack_pending: unsettled } = found;
+  return { kind: "ready", isNew: false, made, changed, pending, unsettled };
 }
 
 export type ConsumerOwner = Pick<DurableConsumer, "stream" | "name" | "owner">;
@@ -100,6 +101,12 @@ export async function lookForConsumer(
     if (isStreamMissing(error)) return "stream-missing";
     throw error;
   }
+}
+
+/** The function of this world that a consumer is made for. */
+export function ownerOf({ world }: Pick<Nats, "world">, { config }: ConsumerInfo): string | undefined {
+  const { metadata = {} } = config;
+  return metadata[WORLD] === world.id ? metadata[OWNER] : undefined;
 }
 
 /** Deletes a function's consumer. Nothing where it is another's, or not there. */

@@ -69,6 +69,8 @@ const sourceOf = ({ nats }: TriggerParts): QueueSource => ({
         policy: { maxDeliver: handler.maxDeliver ?? MAX_DELIVER, ...BACKOFF },
       })),
     ),
+  // A push that no node could try has no description.
+  isKnown: ({ interface: service }) => service !== undefined,
   factOf(message, { label = "" }) {
     const fact = factOf(message);
     return { ...fact, subject: eventSubject(message), headers: eventFields(message.headers, label) };

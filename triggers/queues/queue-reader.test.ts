@@ -157,6 +157,27 @@ describe("a reader of a queue", () => {
     await reader.close(1_000);
   });
 
+  it("hands no message over twice that it has acked, where the server is killed and forgets its last acks", async () => {
+    const stream = await createStream(60);
+    let hasDied = false;
+    const { reader, taken } = startReader(
+      consumerOf(stream, { maxPending: 1, ackWaitMs: 2_000 }),
+      (messages) => {
+        // It has acks of the last few milliseconds only, which it has not written down.
+        if (taken().length === 40 && !hasDied) {
+          hasDied = true;
+          process.kill(server.pid, "SIGKILL");
+        }
+        return ack(messages);
+      },
+      { size: 1 },
+    );
+    await eventually(() => expect(taken().at(-1)).toBe("59"), { timeoutMs: 40_000 });
+    // The message that was under way may have been acked or not.
+    expect(taken().filter((text, at) => text !== "39" || taken().indexOf(text) === at)).toEqual(numbers(60));
+    await reader.close(1_000);
+  }, 60_000);
+
   it("acks no message whose dead letter cannot be written", async () => {
     const stream = await createStream(1);
     const faults: unknown[] = [];
@@ -317,7 +338,7 @@ describe("a reader of a queue", () => {
     const second = startReader(changed, ack);
     await eventually(() =>
       expect(second.states).toContainEqual({
-        ...{ kind: "ready", isNew: false, pending: 0, unsettled: 0 },
+        ...{ kind: "ready", isNew: false, made: expect.any(String), pending: 0, unsettled: 0 },
         changed: [`filter: all → ${stream}.a`, "ack_wait: 30000000000 → 60000000000"],
       }),
     );

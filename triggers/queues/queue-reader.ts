@@ -10,6 +10,7 @@
  * I6  A reader that closes gives back at once the messages that no handler has, and at the end of the grace the rest.
  * I7  A delivery that was given back before a handler began is no delivery for the function: it is noted before it is given back,
  *     and is not counted when the message comes again.
+ * I8  A message that was settled here does not go to its handler again because its server was killed (settled-messages.ts).
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DeadError, messageOf, type Verdict } from "../../contracts/index.ts";
@@ -24,6 +25,7 @@ import {
 } from "../../nats/index.ts";
 import { Batches } from "./batches.ts";
 import { backoffMs, decideEnd, type RetryPolicy } from "./decide-end.ts";
+import { SettledMessages } from "./settled-messages.ts";
 
 /** The result of a batch. */
 export type BatchResult =
@@ -80,6 +82,7 @@ export class QueueReader {
   /** Questions and notes of I7 under way. */
   readonly #noting = new Set<Promise<void>>();
   readonly #running = new Set<Promise<void>>();
+  readonly #settled: SettledMessages;
   /** Messages of I5 that wait for their run. */
   readonly #suspects: PulledMessage[] = [];
   #isSuspectRunning = false;
@@ -91,8 +94,9 @@ export class QueueReader {
   #isLooking = false;
 
   constructor(options: QueueReaderOptions) {
-    const { size, waitMs, policy } = options;
+    const { size, waitMs, policy, consumer } = options;
     this.#options = options;
+    this.#settled = new SettledMessages(consumer.ackWaitMs);
     this.#batches = new Batches({
       size,
       waitMs,
@@ -142,6 +146,7 @@ export class QueueReader {
       if (outcome !== undefined) events.state(outcome);
       if (outcome?.kind === "ready") {
         events.depth(outcome.pending);
+        this.#settled.ready(outcome.made, performance.now());
         if (this.#pull === undefined) this.#open().want(size * slots);
         else this.#pull.resume();
         break;
@@ -168,7 +173,7 @@ export class QueueReader {
     const { takes, events, givenBack } = this.#options;
     events.depth(message.pending);
     if (this.#closing.signal.aborted) this.#giveBack(message);
-    else if (takes?.(message) === false) {
+    else if (takes?.(message) === false || this.#isForgotten(message)) {
       message.ack();
       this.#pull?.want(1);
     } else if (givenBack === undefined || message.deliveries === 1) this.#keep(message, 0);
@@ -176,6 +181,10 @@ export class QueueReader {
       this.#hold(message, undefined);
       this.#noteMeanwhile(this.#recount(message, givenBack));
     }
+  }
+
+  #isForgotten({ sequence }: PulledMessage): boolean {
+    return this.#settled.takeForgotten(sequence, performance.now());
   }
 
   #keep(message: PulledMessage, uncounted: number): void {
@@ -286,13 +295,13 @@ export class QueueReader {
     const { policy, bury, events } = this.#options;
     const verdict = result.kind === "answered" ? (result.verdicts[at] ?? NO_VERDICT) : NO_VERDICT;
     const end = decideEnd(verdict, message.deliveries, policy, Math.random());
-    if (end.kind === "ack") message.ack();
+    if (end.kind === "ack") this.#ack(message);
     else if (end.kind === "retry") message.giveBack(end.delayMs);
     else {
       const error = result.error ?? { message: "the handler asked for a retry" };
       try {
         await bury(message, error);
-        message.ack();
+        this.#ack(message);
       } catch (fault) {
         events.fault(fault, "write a dead letter");
         message.giveBack(backoffMs(message.deliveries, policy, Math.random()));
@@ -301,6 +310,11 @@ export class QueueReader {
       }
     }
     this.#release(message, end.kind);
+  }
+
+  #ack(message: PulledMessage): void {
+    message.ack();
+    this.#settled.settled(message.sequence, performance.now());
   }
 
   /** `counts`: a handler may have begun it. */

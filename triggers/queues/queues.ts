@@ -1,7 +1,8 @@
 /**
  * The queues of functions on this node: a reader for each consumer that the specs name.
  *
- * I1  A consumer that no spec names any more is deleted by the nodes that read it.
+ * I1  A consumer that no spec names any more is deleted by the nodes that read it. Where a spec does not know what its function reads,
+ *     as no node could try it yet, its consumers stay.
  * I2  A change of a function's revision leaves its readers alone.
  */
 import {
@@ -35,6 +36,8 @@ export interface QueueSource {
   /** A line of the log begins with it. */
   what: string;
   readingsOf(name: string, spec: FunctionSpec): PolicedReading[];
+  /** Whether a spec tells all that its function reads. */
+  isKnown(spec: FunctionSpec): boolean;
   /** A message as its function gets it. */
   factOf(message: PulledMessage, reading: QueueReading): TriggerMessage;
   /** Whether a message is for this reading: another one may have been sent back to its own function. */
@@ -58,6 +61,7 @@ const OF_CONSUME: QueueSource = {
         policy: { maxDeliver: one.maxDeliver, ...one.backoff },
       })),
     ),
+  isKnown: () => true,
   factOf: (message) => factOf(message),
   takes: (message, { consumer }) => isFor(message, consumer.owner),
   lettersFields: ({ headers }) => headers,
@@ -134,7 +138,9 @@ class Queues implements TriggerKind {
       if (next?.settings === open.settings && !isPaused) continue;
       readers.delete(key);
       await open.reader.close(isPaused ? spec.limits.timeoutMs : 0);
-      if (next === undefined) await this.#remove(name, open.consumer);
+      if (next !== undefined) continue;
+      this.#metrics.remove(open.consumer);
+      if (spec === undefined || this.#source.isKnown(spec)) await this.#remove(name, open.consumer);
     }
     for (const [key, { reading, policy, settings }] of wanted) {
       if (readers.has(key) || isPaused) continue;
@@ -147,7 +153,6 @@ class Queues implements TriggerKind {
   }
 
   async #remove(name: string, consumer: DurableConsumer): Promise<void> {
-    this.#metrics.remove(consumer);
     await removeConsumer(this.#parts.nats, consumer).catch((error: unknown) => {
       this.#parts.log.warn({ function: name, error: messageOf(error) }, "its consumer was not deleted");
     });
