@@ -8,6 +8,7 @@ import { calls } from "./rows/calls.ts";
 import { cold } from "./rows/cold.ts";
 import { consume } from "./rows/consume.ts";
 import { crowd } from "./rows/crowd.ts";
+import { door } from "./rows/door.ts";
 import { fanOut } from "./rows/fan-out.ts";
 import { grpc } from "./rows/grpc.ts";
 import { idle } from "./rows/idle.ts";
@@ -35,6 +36,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   websocket,
   grpc,
   calls,
+  door,
   schedules,
   consume,
   workflow,
