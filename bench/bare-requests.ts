@@ -11,7 +11,7 @@ export interface BareLoad {
   seconds: number;
 }
 
-/** Starts a bare server, which ends with `stack`. Each call of the result measures a client of it. */
+/** Starts a bare server that ends with `stack`. Each call of the result measures a client of it. */
 export async function startBare(
   stack: AsyncDisposableStack,
   nats: string,
@@ -23,7 +23,7 @@ export async function startBare(
   return () => askBare(nats, "bare.add", load);
 }
 
-/** Measures requests of a bare client, which adds numbers by what answers on the subject. */
+/** Measures the requests of a bare client on a subject. Its service adds numbers. */
 export async function askBare(nats: string, subject: string, { atOnce, seconds }: BareLoad): Promise<Sample> {
   const client = run("client", nats, subject, String(atOnce), String(seconds));
   const rate = Promise.withResolvers<number>();

@@ -18,7 +18,7 @@ export interface StreamNeeds {
 }
 
 /**
- * Opens a stream: `open` uses it as it is, or makes it where it is missing. `found`: opens one that is there, in place of `open`, which
+ * Opens a stream: `open` uses it as it is, or makes it where it is missing. `found`: opens an existing one in place of `open`, which
  * would ask for it again. Error: STREAM_UNFIT.
  */
 export async function openOwnStream<T>(
