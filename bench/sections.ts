@@ -8,6 +8,7 @@ import { calls } from "./rows/calls.ts";
 import { cold } from "./rows/cold.ts";
 import { consume } from "./rows/consume.ts";
 import { crowd } from "./rows/crowd.ts";
+import { door } from "./rows/door.ts";
 import { durableStep } from "./rows/durable-step.ts";
 import { fanOut } from "./rows/fan-out.ts";
 import { grpc } from "./rows/grpc.ts";
@@ -38,6 +39,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   websocket,
   grpc,
   calls,
+  door,
   schedules,
   consume,
   workflow,

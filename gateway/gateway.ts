@@ -46,6 +46,8 @@ export interface GatewayOptions {
   nats: Nats;
   /** The address of HTTP; port 0 picks a free one. Or the mount that takes the requests of an application. */
   http: Address | Mount;
+  /** How old a connection of HTTP gets, about: its next answer closes it. 0: no bound. Default 1,800,000. */
+  httpMaxAgeMs?: number | undefined;
   /** The address of gRPC. Port 0 picks a free one. Default: none. */
   grpc?: Address | undefined;
   /** The certificate and the key of gRPC, as PEM. Default: HTTP/2 without TLS. */
@@ -280,6 +282,7 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
     isFilling,
     metrics,
     isTrusted,
+    maxAgeMs: options.httpMaxAgeMs,
   };
   const { grpc: address, grpcTls: tls, grpcKeepAlive: keepAlive } = options;
   const ofGrpc =

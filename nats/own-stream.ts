@@ -4,7 +4,7 @@
  */
 import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import { NarunError } from "../contracts/index.ts";
-import { hasJetStreamCode, JetStreamCode } from "./jetstream-errors.ts";
+import { hasJetStreamCode, isStreamMissing, JetStreamCode } from "./jetstream-errors.ts";
 
 /** The configuration that narun needs of a stream. */
 export interface StreamNeeds {
@@ -17,22 +17,55 @@ export interface StreamNeeds {
   retention?: "limits" | "workqueue";
 }
 
-/** Opens a stream: `open` uses it as it is, or makes it where it is missing. Error: STREAM_UNFIT. */
+/**
+ * Opens a stream: `open` uses it as it is, or makes it where it is missing. `found`: opens an existing one in place of `open`, which
+ * would ask for it again. Error: STREAM_UNFIT.
+ */
 export async function openOwnStream<T>(
   manager: JetStreamManager,
   needs: StreamNeeds,
   open: () => Promise<T>,
+  found?: (config: StreamConfig) => Promise<T> | T,
 ): Promise<T> {
+  const there = found && (await configOf(manager, needs.stream));
+  if (found !== undefined && there !== undefined) {
+    requireFit(there, needs);
+    return found(there);
+  }
   const opened = await open().catch((error: unknown) => {
     // Another process has made it at this moment with another configuration: it is used as it is.
-    if (hasJetStreamCode(error, JetStreamCode.streamNameInUse)) return open();
+    if (hasJetStreamCode(error, JetStreamCode.streamNameInUse))
+      return found === undefined ? open() : openOwnStream(manager, needs, open, found);
     if (hasJetStreamCode(error, JetStreamCode.subjectsOverlap)) return refuseOverlap(manager, needs);
     throw error;
   });
   const { config } = await manager.streams.info(needs.stream);
+  requireFit(config, needs);
+  return opened;
+}
+
+/** Makes a stream where it is missing, by `make`. Error: STREAM_UNFIT. */
+export async function makeOwnStream(
+  manager: JetStreamManager,
+  needs: StreamNeeds,
+  make: () => Promise<unknown>,
+): Promise<void> {
+  await openOwnStream(manager, needs, make, () => undefined);
+}
+
+/** Undefined where the stream is missing. */
+async function configOf(manager: JetStreamManager, stream: string): Promise<StreamConfig | undefined> {
+  try {
+    return (await manager.streams.info(stream)).config;
+  } catch (error) {
+    if (isStreamMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+function requireFit(config: StreamConfig, needs: StreamNeeds): void {
   const misfit = findMisfit(config, needs);
   if (misfit !== undefined) throw unfit(`stream ${needs.stream}: ${misfit}`, needs.stream);
-  return opened;
 }
 
 /** The first field that narun cannot work with: its value, the value that is needed, and how to change it. */

@@ -1,16 +1,13 @@
 /** Calls between two services, beside requests of NATS between two bare processes. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { BARE, startBare } from "../bare-requests.ts";
 import type { Bench } from "../frame/bench.ts";
 import { OURS, type Sample } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
 import { writeFunctions } from "../functions.ts";
 import { HERE, startSystem } from "../system.ts";
 
-const BARE = "bare NATS request";
 const AT_ONCE = 32;
 /** Calls of one request: its share of them in the time is small against its own cost. */
 const CALLS = 2_000;
@@ -70,7 +67,8 @@ async function measure(bench: Bench): Promise<void> {
     if (failed.length > 0) throw new Error(JSON.stringify(failed));
     await rateOf(http, bench.warmUpSeconds);
     systems[system] = async () => ({ value: await rateOf(http, bench.loadSeconds) });
-    if (system === OURS) systems[BARE] = await startBare(stack, nats, bench.loadSeconds);
+    if (system === OURS)
+      systems[BARE] = await startBare(stack, nats, { atOnce: AT_ONCE, seconds: bench.loadSeconds });
   }
   await bench.takeTurns(rows().rate, systems);
 }
@@ -85,24 +83,4 @@ async function rateOf(http: string, seconds: number): Promise<number> {
     done += CALLS;
   } while (performance.now() - startedAt < seconds * 1_000);
   return (done * 1_000) / (performance.now() - startedAt);
-}
-
-async function startBare(
-  stack: AsyncDisposableStack,
-  nats: string,
-  seconds: number,
-): Promise<() => Promise<Sample>> {
-  const server = run("server", nats);
-  stack.defer(() => void server.kill());
-  await once(server.stdout ?? server, "data");
-  return async () => {
-    const client = run("client", nats, "bare.add", String(AT_ONCE), String(seconds));
-    const [chunk] = (await once(client.stdout ?? client, "data")) as [Buffer];
-    return { value: Number(chunk.toString()) };
-  };
-}
-
-function run(...values: string[]): ChildProcess {
-  const file = fileURLToPath(new URL("../peers/bare-request.ts", import.meta.url));
-  return spawn(process.execPath, [file, ...values], { stdio: ["ignore", "pipe", "inherit"] });
 }

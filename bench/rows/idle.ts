@@ -36,8 +36,8 @@ async function measure(bench: Bench): Promise<void> {
     const { pid } = stack.use(await startSystem([functions.folder], { root }));
     processes.set(name, () => [pid, ...childrenOf(pid)]);
   }
-  // The work of the start is over. V8 collects what it has left for some 20 s more.
-  await pause(bench.size(25_000, 1_000));
+  // The work of the start is over. V8 collects its garbage for some 30 s more, in the host last.
+  await pause(bench.size(40_000, 1_000));
   const each = (measureAll: (pids: number[]) => Promise<Sample>) =>
     Object.fromEntries([...processes].map(([name, list]) => [name, () => measureAll(list())]));
   await bench.takeTurns(

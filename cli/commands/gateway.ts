@@ -13,6 +13,7 @@ import {
   grpcKey,
   grpcMaxAge,
   http,
+  httpMaxAge,
   lameDuck,
   mcp,
   metrics,
@@ -46,6 +47,7 @@ const config = value({
 const gatewayOptions = {
   config,
   http,
+  httpMaxAge,
   grpc,
   grpcCert,
   grpcKey,
@@ -96,7 +98,7 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
       ...{ count: further, http: address, grpc, natsUrl: access.url ?? nats.url, login: access.login },
       ...{ shortPath, trustedProxies, lameDuckMs, log },
       gatewayArguments: flagArguments(
-        { openApi, mcp, config, grpcCert, grpcKey, grpcMaxAge, copies: replicas, ...traceFlags },
+        { openApi, mcp, config, httpMaxAge, grpcCert, grpcKey, grpcMaxAge, copies: replicas, ...traceFlags },
         settings,
       ),
       environment: context.environment,
@@ -105,6 +107,7 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
       ...{ nats, log, http: address, grpc, trustedProxies, shortPath, traces },
       interfaces: { openApi: options.openApi, mcp: options.mcp },
       ...(grpcTls && { grpcTls }),
+      httpMaxAgeMs: options.httpMaxAge,
       grpcKeepAlive: { maxAgeMs: options.grpcMaxAge },
       ...(ofGateway ? {} : { metrics, otherMetrics: () => workers.metrics() }),
       ...(options.config && { config: options.config }),

@@ -53,6 +53,13 @@ export const grpcCert = value({
 
 export const grpcKey = value({ flag: "--grpc-key <file>", help: "its key", parse: asText });
 
+export const httpMaxAge = value({
+  flag: "--http-max-age <duration>",
+  help: "how old a connection of HTTP gets, about; its next answer closes it. 0s: no bound",
+  fallback: "30m",
+  parse: parseDuration,
+});
+
 export const grpcMaxAge = value({
   flag: "--grpc-max-age <duration>",
   help: "how old a connection of gRPC gets, about; its calls go on, the next ones open another. 0s: no bound",

@@ -7,6 +7,7 @@ import {
   grpcKey,
   grpcMaxAge,
   http,
+  httpMaxAge,
   lameDuck,
   mcp,
   metrics,
@@ -37,6 +38,7 @@ import type { World, WorldOptions } from "./world.ts";
 export const worldOptions = {
   ...nodeBounds,
   http,
+  httpMaxAge,
   grpc,
   grpcCert,
   grpcKey,
@@ -74,6 +76,7 @@ export async function resolveWorld(
     copies,
     grpc: grpcAddress(options.grpc, options.http),
     grpcTls: await readGrpcTls(options.grpcCert, options.grpcKey),
+    httpMaxAgeMs: options.httpMaxAge,
     grpcMaxAgeMs: options.grpcMaxAge,
     interfaces: { openApi: options.openApi, mcp: options.mcp },
     lameDuckMs: options.lameDuck,
@@ -81,7 +84,7 @@ export async function resolveWorld(
     trustedProxies: options.trustedProxies ?? [],
     hasOwnKey: options.secretsKeyVariable === undefined,
     gatewayArguments: flagArguments(
-      { openApi, mcp, grpcCert, grpcKey, grpcMaxAge, copies: replicas, ...traceFlags },
+      { openApi, mcp, httpMaxAge, grpcCert, grpcKey, grpcMaxAge, copies: replicas, ...traceFlags },
       settings,
     ),
     // The node reads the variables itself.

@@ -57,6 +57,7 @@ export interface WorldOptions {
   http: { host: string; port: number };
   grpc: Address;
   grpcTls: GrpcTls | undefined;
+  httpMaxAgeMs: number;
   grpcMaxAgeMs: number;
   metrics: { host: string; port: number };
   /** A running server of the user. Default: an embedded server is started. */
@@ -249,6 +250,7 @@ async function startParts(
     http,
     grpc,
     grpcTls,
+    httpMaxAgeMs,
     grpcMaxAgeMs,
     metrics,
     dataDir,
@@ -289,6 +291,7 @@ async function startParts(
       http,
       grpc,
       ...(grpcTls && { grpcTls }),
+      httpMaxAgeMs,
       grpcKeepAlive: { maxAgeMs: grpcMaxAgeMs },
       metrics,
       ...{ trustedProxies, interfaces },

@@ -2,7 +2,7 @@
 import { type ErrorCode, errorEntry, isNarunError } from "../../contracts/index.ts";
 import type { EventStart } from "../../nats/index.ts";
 import { addCors, allowedOrigin } from "../http/cors.ts";
-import { type Exchange, refuse } from "../http/exchange.ts";
+import { type Exchange, isLast, refuse } from "../http/exchange.ts";
 import { problemResponse } from "../http/gateway-response.ts";
 import { fail, type ServeOptions } from "../http/passage.ts";
 import type { RequestTarget } from "../http/request-path.ts";
@@ -86,7 +86,7 @@ function tell(options: ServeOptions, exchange: Exchange, run: Run): void {
   ];
   if (cors !== undefined) addCors(headers, cors);
   headers.push("X-Request-Id", requestId);
-  if (options.isLeaving()) headers.push("Connection", "close");
+  if (isLast(options, exchange)) headers.push("Connection", "close");
   outgoing.writeHead(200, headers);
   outgoing.write(`retry: ${RETRY_MS}\n\n`);
   options.metrics.answered(method, EVENTS_PATTERN, 200, performance.now() - startedMs);

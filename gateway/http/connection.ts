@@ -4,7 +4,9 @@
  * I1  Its requests are served one after the other, in their order. A request with side effects may not run beside another
  *     (RFC 9112, section 9.3.2), and answers that wait for an earlier one would take memory.
  * I2  A final answer is written after the answers to all earlier requests. Later input is not read.
- * I3  A client that has closed its direction gets its answers, unless it has gone (half-closed.ts).
+ * I3  A connection that is old ends with an answer to which no further request is known, so that its client may reach gateways
+ *     that came later. Nothing is cut: streams and WebSockets go on to their end.
+ * I4  A client that has closed its direction gets its answers, unless it has gone (half-closed.ts).
  */
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -18,7 +20,12 @@ export class ConnectionResponse extends ServerResponse {
   isOver = false;
 }
 
+/** The part by which ages differ: connections that came together do not go together. */
+const AGE_JITTER = 0.1;
+
 export interface ConnectionOptions {
+  /** How old a connection gets, about. 0: no bound. */
+  maxAgeMs: number;
   /** Begins to serve a request. */
   serve(incoming: IncomingMessage, outgoing: ConnectionResponse): void;
   /** A response failed. */
@@ -44,16 +51,25 @@ export class Connection {
   #waiting: Turn[] = [];
   #last: (() => void) | undefined;
   #isOver = false;
+  /** By `performance.now()`. */
+  readonly #oldAtMs: number;
 
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
+    const ageMs = options.maxAgeMs * (1 + AGE_JITTER * (2 * Math.random() - 1));
+    this.#oldAtMs = ageMs > 0 ? performance.now() + ageMs : Number.POSITIVE_INFINITY;
     this.#watchEnd();
   }
 
   /** Whether a request is being served. */
   get isBusy(): boolean {
     return this.#outgoing !== undefined;
+  }
+
+  /** Whether the answer that begins now is to be the last one. */
+  get isOld(): boolean {
+    return this.#waiting.length === 0 && performance.now() >= this.#oldAtMs;
   }
 
   /** Serves a request when the requests before this one are answered. */

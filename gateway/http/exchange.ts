@@ -8,6 +8,7 @@ import { endHttp } from "../traces/http-trace.ts";
 import type { RequestTrace } from "../traces/request-trace.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
 import { asCallError } from "./call-error.ts";
+import { ConnectionResponse } from "./connection.ts";
 import { type AllowedOrigin, addCors } from "./cors.ts";
 import type { Endings } from "./endings.ts";
 import type { Destination, GatewayResponse } from "./gateway-response.ts";
@@ -65,6 +66,11 @@ export class Exchange {
   }
 }
 
+/** Whether the connection takes no request after this one: its door leaves, or it is old. */
+export function isLast({ isLeaving }: AnswerOptions, { outgoing }: Exchange): boolean {
+  return isLeaving() || (outgoing instanceof ConnectionResponse && outgoing.owner?.isOld === true);
+}
+
 function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers["x-request-id"];
   return isRequestId(given) ? given : randomUUID();
@@ -100,11 +106,12 @@ export function closeAfter(
 const BODY_REFUSED = 413;
 
 export function write(
-  { metrics, isLeaving, endings }: AnswerOptions,
+  options: AnswerOptions,
   exchange: Exchange,
   response: GatewayResponse,
   cold: ColdTiming | undefined,
 ): void {
+  const { metrics, endings } = options;
   const { incoming, outgoing, method, requestId, pattern, startedMs, cors } = exchange;
   const { status, headers, body } =
     response.problem === undefined ? response : asCallError(incoming, response);
@@ -114,7 +121,7 @@ export function write(
   headers.push("X-Request-Id", requestId);
   if (cold !== undefined) headers.push("Server-Timing", serverTiming(cold));
   // A second `Connection` field does no harm: both have the same value.
-  if (isLeaving()) headers.push("Connection", "close");
+  if (isLast(options, exchange)) headers.push("Connection", "close");
   outgoing.writeHead(status, headers);
   if (method === "HEAD" || body === undefined) endings.end(outgoing, "");
   else if (body.byteLength > MAX_JOINED_BYTES) outgoing.end(body);

@@ -30,7 +30,15 @@ import { endHttp } from "../traces/http-trace.ts";
 import type { WebSockets } from "../websocket/websocket.ts";
 import { type Body, hasBody, maxMessageBody, readBody } from "./body.ts";
 import { addCors } from "./cors.ts";
-import { type AnswerOptions, closeAfter, type Exchange, refuse, serverTiming, write } from "./exchange.ts";
+import {
+  type AnswerOptions,
+  closeAfter,
+  type Exchange,
+  isLast,
+  refuse,
+  serverTiming,
+  write,
+} from "./exchange.ts";
 import type { IsTrusted } from "./forwarded.ts";
 import {
   type Destination,
@@ -256,7 +264,7 @@ function writeStreamed(
   if (exchange.cors !== undefined) addCors(head.headers, exchange.cors);
   head.headers.push("X-Request-Id", requestId);
   if (cold !== undefined) head.headers.push("Server-Timing", serverTiming(cold));
-  if (isUnread || options.isLeaving()) head.headers.push("Connection", "close");
+  if (isUnread || isLast(options, exchange)) head.headers.push("Connection", "close");
   writeStream(outgoing, head, body);
   options.metrics.answered(method, pattern, head.status, performance.now() - startedMs);
 }

@@ -18,6 +18,8 @@ import { isUnreadable, type ParserError, unreadableResponse, writeLast } from ".
 import { serveUpgrade } from "./upgrade.ts";
 
 export interface HttpOptions extends ServeOptions {
+  /** How old a connection gets, about: its next answer is its last one. 0: no bound. Default 30 minutes. */
+  maxAgeMs?: number | undefined;
   log: Log;
 }
 
@@ -26,11 +28,14 @@ export interface HttpOptions extends ServeOptions {
  * closed under a request on its way loses the request.
  */
 const KEEP_ALIVE_MS = 150_000;
+/** Default: that of connections of gRPC. */
+const MAX_AGE_MS = 1_800_000;
 
 export function createHttpServer(options: HttpOptions): Server {
   const linger = createLinger(options.isDraining);
   const connections = new Map<Socket, Connection>();
   const ofConnections: ConnectionOptions = {
+    maxAgeMs: options.maxAgeMs ?? MAX_AGE_MS,
     serve: (incoming, outgoing) => {
       const exchange = new Exchange(incoming, outgoing);
       outgoing.exchange = exchange;

@@ -34,7 +34,7 @@ import type { Headers } from "../headers.ts";
 import { hasJetStreamCode, isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
 import { openKv, type TypedKv } from "../kv/kv.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
-import { openOwnStream } from "../own-stream.ts";
+import { makeOwnStream } from "../own-stream.ts";
 import { storeProblem } from "../store-problem.ts";
 
 /** A request that is to run. */
@@ -94,23 +94,18 @@ function codecOf<T>(schema: { parse(value: unknown): T }) {
 async function openStream(nats: Nats, manager: JetStreamManager): Promise<void> {
   const { stream, maxAgeMs, maxOfEach, duplicatesMs } = stores.calls;
   const all = [subjects.callsAll, subjects.callbacksAll].map((subject) => nats.world.toWire(subject));
-  await openOwnStream(manager, { stream, subjects: all, retention: "workqueue" }, async () => {
-    try {
-      await manager.streams.info(stream);
-    } catch (error) {
-      if (!isStreamMissing(error)) throw error;
-      await addStream(nats, manager, {
-        name: stream,
-        subjects: all,
-        retention: RetentionPolicy.Workqueue,
-        discard: DiscardPolicy.New,
-        discard_new_per_subject: true,
-        max_msgs_per_subject: maxOfEach,
-        max_age: maxAgeMs * NANOS_PER_MS,
-        duplicate_window: duplicatesMs * NANOS_PER_MS,
-      });
-    }
-  });
+  await makeOwnStream(manager, { stream, subjects: all, retention: "workqueue" }, () =>
+    addStream(nats, manager, {
+      name: stream,
+      subjects: all,
+      retention: RetentionPolicy.Workqueue,
+      discard: DiscardPolicy.New,
+      discard_new_per_subject: true,
+      max_msgs_per_subject: maxOfEach,
+      max_age: maxAgeMs * NANOS_PER_MS,
+      duplicate_window: duplicatesMs * NANOS_PER_MS,
+    }),
+  );
 }
 
 class OpenCalls implements Calls {

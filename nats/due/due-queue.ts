@@ -18,7 +18,7 @@ import {
 import type { Nats } from "../connection.ts";
 import { addStream } from "../copies.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
-import { openOwnStream } from "../own-stream.ts";
+import { makeOwnStream } from "../own-stream.ts";
 
 export interface DueWork {
   key: string;
@@ -77,17 +77,15 @@ export async function openDueQueue(nats: Nats, options: DueQueueOptions): Promis
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   const subjects = [nats.world.toWire(`${prefix}.>`)];
   await needsJetStream(nats, () =>
-    openOwnStream(manager, { stream, subjects }, async () => {
-      await manager.streams.info(stream).catch(() =>
-        addStream(nats, manager, {
-          name: stream,
-          subjects,
-          max_msgs_per_subject: 1,
-          allow_msg_schedules: true,
-          allow_msg_ttl: true,
-        }),
-      );
-    }),
+    makeOwnStream(manager, { stream, subjects }, () =>
+      addStream(nats, manager, {
+        name: stream,
+        subjects,
+        max_msgs_per_subject: 1,
+        allow_msg_schedules: true,
+        allow_msg_ttl: true,
+      }),
+    ),
   );
   return new StreamQueue(nats, manager, { stream, prefix });
 }

@@ -67,15 +67,20 @@ export async function openKv<T>(
   const stream = `KV_${options.bucket}`;
   const prefix = `$KV.${options.bucket}.`;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  const kvm = new Kvm(jetstream(nats.connection, answerTime(nats)));
   const kv = await needsJetStream(nats, () =>
-    openOwnStream(manager, { stream, subjects: [`${prefix}>`] }, () =>
-      withCopies(nats.copies, (replicas) =>
-        new Kvm(jetstream(nats.connection, answerTime(nats))).create(options.bucket, {
-          history: options.history ?? 1,
-          replicas,
-          ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
-        }),
-      ),
+    openOwnStream(
+      manager,
+      { stream, subjects: [`${prefix}>`] },
+      () =>
+        withCopies(nats.copies, (replicas) =>
+          kvm.create(options.bucket, {
+            history: options.history ?? 1,
+            replicas,
+            ...(options.ttlMs === undefined ? {} : { ttl: options.ttlMs }),
+          }),
+        ),
+      ({ allow_direct = false }) => kvm.open(options.bucket, { allow_direct }),
     ),
   );
   const bucket = { nats, manager, stream, prefix };

@@ -29,7 +29,7 @@ import { addStream } from "../copies.ts";
 import type { Headers } from "../headers.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
-import { openOwnStream } from "../own-stream.ts";
+import { makeOwnStream } from "../own-stream.ts";
 import { readStored } from "../stored-messages.ts";
 
 /** A letter as it is stored. */
@@ -68,21 +68,16 @@ export async function openDeadLetters(nats: Nats): Promise<DeadLetters> {
   const { stream, maxAgeMs, duplicatesMs } = stores.deadLetters;
   const all = nats.world.toWire(subjects.deadLettersAll);
   await needsJetStream(nats, () =>
-    openOwnStream(manager, { stream, subjects: [all], flags: ["allow_direct"] }, async () => {
-      try {
-        await manager.streams.info(stream);
-      } catch (error) {
-        if (!isStreamMissing(error)) throw error;
-        await addStream(nats, manager, {
-          name: stream,
-          subjects: [all],
-          max_age: maxAgeMs * NANOS_PER_MS,
-          duplicate_window: duplicatesMs * NANOS_PER_MS,
-          discard: DiscardPolicy.Old,
-          allow_direct: true,
-        });
-      }
-    }),
+    makeOwnStream(manager, { stream, subjects: [all], flags: ["allow_direct"] }, () =>
+      addStream(nats, manager, {
+        name: stream,
+        subjects: [all],
+        max_age: maxAgeMs * NANOS_PER_MS,
+        duplicate_window: duplicatesMs * NANOS_PER_MS,
+        discard: DiscardPolicy.Old,
+        allow_direct: true,
+      }),
+    ),
   );
   return new OpenDeadLetters(nats, manager);
 }

@@ -32,14 +32,16 @@ function answerTime({ cluster }: Nats): { timeout?: number } {
 
 /** Opens an object store, creating it where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
 export async function openContentStore(nats: Nats, name: string): Promise<ContentStore> {
-  const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
+  const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  const objm = new Objm(jetstream(nats.connection, { checkAPI: false, ...answerTime(nats) }));
   const subjects = [`$O.${name}.C.>`, `$O.${name}.M.>`];
   const needs: StreamNeeds = { stream: `OBJ_${name}`, subjects, flags: ["allow_rollup_hdrs"] };
   const store = await needsJetStream(nats, () =>
-    openOwnStream(manager, needs, () =>
-      withCopies(nats.copies, (replicas) =>
-        new Objm(jetstream(nats.connection, answerTime(nats))).create(name, { replicas }),
-      ),
+    openOwnStream(
+      manager,
+      needs,
+      () => withCopies(nats.copies, (replicas) => objm.create(name, { replicas })),
+      () => objm.open(name, false),
     ),
   );
   const wireDigest = (sha256: string) => `SHA-256=${Buffer.from(sha256, "hex").toString("base64url")}`;

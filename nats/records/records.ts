@@ -11,7 +11,7 @@ import type { Nats } from "../connection.ts";
 import { addStream } from "../copies.ts";
 import { isConflict } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
-import { openOwnStream } from "../own-stream.ts";
+import { makeOwnStream } from "../own-stream.ts";
 import { readStored } from "../stored-messages.ts";
 
 export interface StoredRecord {
@@ -58,16 +58,14 @@ export async function openRecords(nats: Nats, options: RecordsOptions): Promise<
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   const subjects = [nats.world.toWire(`${prefix}.>`)];
   await needsJetStream(nats, () =>
-    openOwnStream(manager, { stream, subjects, flags: ["allow_direct"] }, async () => {
-      await manager.streams.info(stream).catch(() =>
-        addStream(nats, manager, {
-          name: stream,
-          subjects,
-          max_msgs_per_subject: kept,
-          allow_direct: true,
-        }),
-      );
-    }),
+    makeOwnStream(manager, { stream, subjects, flags: ["allow_direct"] }, () =>
+      addStream(nats, manager, {
+        name: stream,
+        subjects,
+        max_msgs_per_subject: kept,
+        allow_direct: true,
+      }),
+    ),
   );
   return new StreamRecords(nats, manager, stream);
 }

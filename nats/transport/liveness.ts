@@ -68,7 +68,10 @@ export class Liveness {
     }
     this.#askedAtMs = undefined;
     const leftMs = this.#heardAtMs + SILENCE_MS - nowMs;
-    if (leftMs > 0) return this.#lookIn(leftMs);
+    if (leftMs > 0) {
+      this.#lookIn(leftMs);
+      return;
+    }
     this.#askedAtMs = nowMs;
     this.#lookIn(ANSWER_MS);
     // The connection broke: the library starts anew when it has a server again.

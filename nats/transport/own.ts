@@ -23,7 +23,7 @@ import { Splitter } from "./splitter.ts";
 import type { Wire, WireOptions } from "./wire.ts";
 import { Writer } from "./writer.ts";
 
-/** The library hands its options on to each transport, and with them what the transports of one connection share. */
+/** The library hands its options on to each transport, and with them the shared parts of a connection. */
 interface Options extends WireOptions {
   receivers: Receivers;
   hearing: Hearing;
