@@ -12,7 +12,7 @@ export type { Registration } from "./door/discovery-answer.ts";
 export { type Door, openDoor } from "./door/door.ts";
 export { consumerName } from "./door/guest-connection.ts";
 export type { GuestMessage, TraceGuest } from "./door/guest-message.ts";
-export { createGuestRules, openRules } from "./door/guest-rules.ts";
+export { createGuestRules, type GuestRules, guardedRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
 export { readNews, type StoredEvent } from "./events/event-message.ts";
 export { type Events, openEvents } from "./events/events.ts";
