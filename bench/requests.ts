@@ -1,5 +1,5 @@
 /** Single requests with their times, over kept connections. */
-import { Agent, get } from "node:http";
+import { Agent, get, request } from "node:http";
 
 /** Connections without an upper bound of their number. They end with the agent. */
 export function createAgent(): Agent & Disposable {
@@ -36,4 +36,33 @@ function call(agent: Agent, url: string): Promise<{ elapsedMs: number; isCold: b
       });
     }).on("error", reject);
   });
+}
+
+/** Posts JSON. Resolves with the text of a 2xx answer. */
+export function postJson(
+  agent: Agent,
+  url: string,
+  json: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const options = {
+    ...{ method: "POST", agent, signal: AbortSignal.timeout(LIMIT_MS) },
+    headers: { ...headers, "content-type": "application/json" },
+  };
+  request(url, options, (response) => {
+    let text = "";
+    response.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk;
+    });
+    const isGood = () => response.statusCode !== undefined && response.statusCode < 300;
+    response
+      .on("error", reject)
+      .on("end", () =>
+        isGood() ? resolve(text) : reject(new Error(`${url}: ${response.statusCode} ${text}`)),
+      );
+  })
+    .on("error", reject)
+    .end(json);
+  return promise;
 }

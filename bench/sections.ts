@@ -8,12 +8,14 @@ import { calls } from "./rows/calls.ts";
 import { cold } from "./rows/cold.ts";
 import { consume } from "./rows/consume.ts";
 import { crowd } from "./rows/crowd.ts";
+import { durableStep } from "./rows/durable-step.ts";
 import { fanOut } from "./rows/fan-out.ts";
 import { grpc } from "./rows/grpc.ts";
 import { idle } from "./rows/idle.ts";
 import { isolates } from "./rows/isolate-start.ts";
 import { live } from "./rows/live.ts";
 import { memory } from "./rows/memory.ts";
+import { recovery } from "./rows/recovery.ts";
 import { schedules } from "./rows/schedules.ts";
 import { start } from "./rows/start.ts";
 import { transfer } from "./rows/transfer.ts";
@@ -38,6 +40,8 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   schedules,
   consume,
   workflow,
+  "durable-step": durableStep,
+  recovery,
   start,
   isolates,
   memory,

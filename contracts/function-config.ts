@@ -2,6 +2,7 @@ import { z } from "zod";
 import { BindingSchema, EnvSchema, refuseDoubleNames } from "./bindings/index.ts";
 import { EgressSchema } from "./egress.ts";
 import { EventReadersSchema } from "./events.ts";
+import { LabelSchema } from "./keys.ts";
 import { GrpcServiceSchema, NameSchema } from "./names.ts";
 import { PROGRAM_KEYS } from "./program.ts";
 import { TRIGGER_KEYS } from "./triggers.ts";
@@ -143,6 +144,8 @@ const FileSchema = z.strictObject({
   cors: CorsSchema.optional(),
   env: z.array(EnvSchema).default([]),
   bindings: z.array(BindingSchema).max(100).default([]),
+  /** Labels that its code seals for, besides the ones of its bindings and actions. */
+  labels: z.array(LabelSchema).max(100).optional(),
   scale: ScaleSchema.prefault({}),
   limits: LimitsSchema.prefault({}),
   /** Addresses that `fetch` may reach besides the public internet: rules as in egress.ts. */

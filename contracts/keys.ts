@@ -104,5 +104,10 @@ export type SealPlace =
   | readonly ["object", store: string, name: string]
   | readonly ["subject", subject: string]
   | readonly ["field", ...path: string[]]
+  /** `id`, `status`: of a response, which belongs to one request. */
+  | readonly ["call", service: string, action: string, "request"]
+  | readonly ["call", service: string, action: string, "response", id: string, status: string]
+  | readonly ["event", subject: string, type: string]
+  | readonly ["journal", workflow: string, id: string, ...part: string[]]
   | readonly ["wrap", label: string, kid: string]
   | readonly ["file", name: string];

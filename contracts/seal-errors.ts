@@ -72,7 +72,8 @@ export const sealErrors = {
   },
   SEAL_MISSING: {
     title: "The value is not sealed, and has to be",
-    solve: "Write it again through a binding with `seal:`.",
+    solve: "Write it again through a binding with `seal:`, or call the action through one.",
+    status: 400,
   },
   SEAL_BROKEN: {
     title: "The sealed value was changed or damaged",
@@ -85,6 +86,12 @@ export const sealErrors = {
   SEAL_CUT_OFF: {
     title: "The sealed stream is not whole, or out of order",
     solve: "Write it again. A part of it is missing, doubled, or in another place.",
+  },
+  SEAL_STALE: {
+    title: "The sealed input is too old, or from the future",
+    solve:
+      "Set the clocks of the caller and of the service's node. A copy of an old call is refused by it, too.",
+    status: 400,
   },
   SEAL_KEY_UNKNOWN: {
     title: "The value was sealed under a key that is not granted here",

@@ -10,6 +10,7 @@
  *     it: the call may be sent twice, and is refused where it may not run twice.
  */
 import { z } from "zod";
+import { LabelSchema } from "./keys.ts";
 import { NameSchema } from "./names.ts";
 
 /** A schema of JSON Schema 2020-12. */
@@ -46,6 +47,8 @@ export const ActionSchema = z.strictObject({
   isIdempotent: z.boolean(),
   /** It is offered to models over MCP. */
   isTool: z.boolean(),
+  /** The label for which calls and their answers are sealed between caller and action (docs/encryption.md). Absent: they are in clear. */
+  encrypt: LabelSchema.optional(),
 });
 export type Action = z.infer<typeof ActionSchema>;
 
@@ -64,6 +67,8 @@ export const EventHandlerSchema = z.strictObject({
   /** The schema of an event's value. Absent: any. */
   schema: JsonSchemaSchema.optional(),
   maxDeliver: z.int().min(1).max(1_000).optional(),
+  /** It takes only events that are sealed for this label. Absent: any. */
+  encrypt: LabelSchema.optional(),
 });
 export type EventHandler = z.infer<typeof EventHandlerSchema>;
 

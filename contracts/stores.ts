@@ -33,6 +33,8 @@ export const stores = {
   logs: { stream: "narun-logs", maxAgeMs: 7 * 24 * 3_600_000, maxBytes: 256 * 1024 * 1024 },
   /** Messages of queues that their functions did not take (dead-letter.ts). */
   deadLetters: { stream: "narun-dead-letters", maxAgeMs: 30 * 24 * 3_600_000, duplicatesMs: 2 * 3_600_000 },
+  /** Messages of queues that a node gave back before a handler began them → how often (nats/pull/given-back.ts). */
+  givenBack: { bucket: "narun-given-back", history: 1, ttlMs: 7 * 24 * 3_600_000 },
   /** Events (events.ts). An operator's own bounds stay: `nats stream edit narun-events`. */
   events: {
     stream: "narun-events",

@@ -13,6 +13,7 @@
  * J5  The runner that saw a workflow wait looks for inputs behind `seen` before it acknowledges the due message.
  */
 import { z } from "zod";
+import { LabelSchema } from "./keys.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -27,6 +28,8 @@ export const WorkflowSchema = z
         .min(0)
         .max(3_650 * DAY_MS)
         .default(7 * DAY_MS),
+      /** The label for which the values of the journal are sealed (docs/encryption.md). Absent: they are in clear. */
+      seal: LabelSchema.optional(),
     }),
   )
   .optional();
@@ -40,12 +43,15 @@ export interface WorkflowFault {
   message: string;
   stack?: string;
   code?: string;
+  /** Its message and stack, in a journal that is sealed. */
+  sealed?: { "~sealed": string; of?: [workflow: string, base: number] };
 }
 
 /** A message of the subject `in`. */
 export type WorkflowInput =
   /** `trace`: the place of the start in its trace, as `traceparent` (W3C Trace Context). */
-  | { t: "start"; input?: unknown; parent?: WorkflowParent; trace?: string }
+  /** `refused`: its input could not be opened, by a code of docs/encryption.md. It is not stored. */
+  | { t: "start"; input?: unknown; parent?: WorkflowParent; trace?: string; refused?: string }
   | { t: "signal"; id: string; name: string; payload?: unknown }
   | { t: "cancel" | "pause" | "resume" | "retry"; id: string }
   | { t: "migrate"; id: string; revision: string }
@@ -130,11 +136,12 @@ export type JournalMessage = { seq: number; at: number } & (
   | { log: WorkflowRecord; in?: undefined }
 );
 
-/** How a call of an executor ended. `steps`: how many commands ended in it, of those that have effects. */
-export type WorkflowOutcome = {
-  steps?: number | undefined;
-} /** It waits; inputs behind `seen` wake it. */ & (
-  | { outcome: "waiting"; seen: number }
+/**
+ * How a call of an executor ended. `steps`: how many commands ended in it, of those that have effects. One that waits is woken by
+ * inputs behind `seen`; `seq` is of the record that says so, and executors of earlier versions do not tell it.
+ */
+export type WorkflowOutcome = { steps?: number | undefined } & (
+  | { outcome: "waiting"; seen: number; seq?: number | undefined }
   /** It gave the executor up at a good place: it is called again at once. */
   | { outcome: "yielded" }
   /** It ended. */
@@ -145,7 +152,7 @@ export type WorkflowOutcome = {
 
 const steps = z.int().min(0).max(1_000_000).optional();
 const OutcomeSchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("waiting"), seen: z.number(), steps }),
+  z.object({ outcome: z.literal("waiting"), seen: z.number(), seq: z.number().optional(), steps }),
   z.object({ outcome: z.literal("yielded"), steps }),
   z.object({
     outcome: z.literal("ended"),

@@ -1,7 +1,10 @@
 /** Questions about workflows, and orders to them, without their functions: from the journals alone. */
 import {
+  type FunctionSpec,
   isFinal,
+  type JournalSeals,
   NarunError,
+  SealedJournal,
   type TimelineEntry,
   timelineOf,
   WORKFLOW_ID,
@@ -80,9 +83,18 @@ export interface WorkflowHistory extends WorkflowFacts {
   timeline: TimelineEntry[];
 }
 
+/** Seals and opens the values of sealed journals. Default: what is sealed stays so, and nothing is sent to such workflows. */
+export type WorkflowSeals = JournalSeals;
+
 /** A workflow with its whole time line. Error: WORKFLOW_NOT_FOUND. */
-export async function showWorkflow(nats: Nats, name: WorkflowName): Promise<WorkflowHistory> {
-  const messages = (await new Journals(nats).read(readName(name))).map(toMessage);
+export async function showWorkflow(
+  nats: Nats,
+  name: WorkflowName,
+  seals?: WorkflowSeals,
+): Promise<WorkflowHistory> {
+  const stored = (await new Journals(nats).read(readName(name))).map(toMessage);
+  const messages =
+    seals === undefined ? stored : await new SealedJournal(seals, undefined, name).openMessages(stored);
   const start = messages.find((message) => message.in?.t === "start");
   if (start === undefined) throw notFound(name);
   const records = messages.flatMap(({ log }) => (log === undefined ? [] : [log]));
@@ -99,10 +111,30 @@ export async function showWorkflow(nats: Nats, name: WorkflowName): Promise<Work
 }
 
 /** Starts a workflow. False: there is one with its id, which goes on. Error: FUNCTION_NOT_FOUND, WORKFLOW_NOT_DECLARED. */
-export async function startWorkflow(nats: Nats, name: WorkflowName, input: unknown): Promise<boolean> {
-  await liveRevision(nats, name.workflow);
+export async function startWorkflow(
+  nats: Nats,
+  name: WorkflowName,
+  input: unknown,
+  seals?: WorkflowSeals,
+): Promise<boolean> {
+  const { workflow } = await liveSpec(nats, name.workflow);
   const start: WorkflowInput = { t: "start", ...(input === undefined ? {} : { input }) };
-  return new Journals(nats).send(readName(name), start, true);
+  return new Journals(nats).send(readName(name), await sealedFor(workflow?.seal, name, start, seals), true);
+}
+
+/** Error: SEAL_MISSING, where the workflow takes sealed values alone, and there is no key. */
+async function sealedFor(
+  label: string | undefined,
+  name: WorkflowName,
+  input: WorkflowInput,
+  seals: WorkflowSeals | undefined,
+): Promise<WorkflowInput> {
+  if (label === undefined) return input;
+  if (seals !== undefined) return new SealedJournal(seals, label, name).sealInput(input);
+  if (input.t === "start" && input.input === undefined) return input;
+  throw new NarunError("SEAL_MISSING", {
+    detail: `the values of ${name.workflow} are sealed for ${label}: name your key file by --keys and --as`,
+  });
 }
 
 export type WorkflowOrder =
@@ -114,7 +146,7 @@ export async function orderWorkflow(
   nats: Nats,
   name: WorkflowName,
   { order, ...facts }: WorkflowOrder,
-  signalId: string = crypto.randomUUID(),
+  { signalId = crypto.randomUUID(), seals }: { signalId?: string; seals?: WorkflowSeals } = {},
 ): Promise<void> {
   const journals = new Journals(nats);
   const last = await journals.last(readName(name));
@@ -123,10 +155,21 @@ export async function orderWorkflow(
   else if (last !== null && isFinal(last.record.state))
     throw new NarunError("WORKFLOW_ENDED", { detail: `${name.workflow} ${name.id} is ${last.record.state}` });
   if (order === "signal" && "name" in facts)
-    await journals.send(name, { t: "signal", id: signalId, ...facts });
+    await journals.send(name, await sealedSignal(nats, name, { t: "signal", id: signalId, ...facts }, seals));
   else if (order === "migrate")
     await journals.send(name, { t: order, id: signalId, revision: await liveRevision(nats, name.workflow) });
   else if (order !== "signal") await journals.send(name, { t: order, id: signalId });
+}
+
+async function sealedSignal(
+  nats: Nats,
+  name: WorkflowName,
+  signal: WorkflowInput,
+  seals: WorkflowSeals | undefined,
+): Promise<WorkflowInput> {
+  const read = await (await openSpecs(nats)).get(name.workflow);
+  const spec = read?.ok === true && read.value.kind === "function" ? read.value.spec : undefined;
+  return sealedFor(spec?.workflow?.seal, name, signal, seals);
 }
 
 /** A failed workflow whose steps were undone cannot go on behind them. */
@@ -141,11 +184,13 @@ export async function resultOfWorkflow(
   nats: Nats,
   name: WorkflowName,
   waitMs: number,
+  seals?: WorkflowSeals,
 ): Promise<WorkflowRecord | undefined> {
   const journals = new Journals(nats);
   const last = waitMs > 0 ? await journals.end(readName(name), waitMs) : await journals.last(readName(name));
   if (last === undefined) throw notFound(name);
-  return last?.record;
+  if (last === null || seals === undefined) return last?.record;
+  return new SealedJournal(seals, undefined, name).openRecord(last.record);
 }
 
 /** Deletes the journal of a workflow that has ended, or of any with `isForced`. Errors: WORKFLOW_NOT_FOUND, WORKFLOW_RUNS. */
@@ -161,11 +206,15 @@ export async function removeWorkflow(nats: Nats, name: WorkflowName, isForced: b
 }
 
 async function liveRevision(nats: Nats, workflow: string): Promise<string> {
+  return (await liveSpec(nats, workflow)).revision;
+}
+
+async function liveSpec(nats: Nats, workflow: string): Promise<FunctionSpec> {
   const read = await (await openSpecs(nats)).get(workflow);
   const spec = read?.ok === true && read.value.kind === "function" ? read.value.spec : undefined;
   if (spec === undefined) throw new NarunError("FUNCTION_NOT_FOUND", { detail: workflow });
   if (spec.workflow === undefined) throw new NarunError("WORKFLOW_NOT_DECLARED", { detail: workflow });
-  return spec.revision;
+  return spec;
 }
 
 function readName(name: WorkflowName): WorkflowName {

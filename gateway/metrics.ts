@@ -1,6 +1,7 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { DispatchObserver } from "../dispatch/index.ts";
 import { type AnswerMetrics, registerAnswers, registerReplies } from "./counted.ts";
+import { type EventMetrics, registerEventMetrics } from "./events/event-metrics.ts";
 
 /** The gateway's metrics (Prometheus). `http_gateway_*` and `gateway_*` are compatible, buckets included. */
 export interface Metrics extends DispatchObserver {
@@ -8,6 +9,8 @@ export interface Metrics extends DispatchObserver {
   answered(method: string, path: string, status: number, durationMs: number): void;
   /** A call of gRPC. `service`: empty where none takes the call. `path`: as the client named it. `code`: as Go names it. */
   called(service: string, path: string, code: string, durationMs: number): void;
+  /** The readers of events. */
+  readonly events: EventMetrics;
   /** The exposition format and its content type. */
   render(): Promise<{ contentType: string; text: string }>;
   /** The values as data, for another process that adds them to its own. */
@@ -95,6 +98,7 @@ export function createMetrics({ counts, others, caddy }: MetricsOptions): Metric
   return {
     answered: answers.add,
     called: calls,
+    events: registerEventMetrics(registry),
     replied: replies.add,
     held: (service, heldMs) => holds.observe({ service }, heldMs / 1_000),
     coldStart(service, startMs, phases) {

@@ -1,5 +1,6 @@
 /**
- * The keys that a node hands to its hosts, for the functions that they run. The node's private key stays in this process and its file.
+ * The keys of labels that the holder of a key file opens: a node for the functions that it runs, or a user. The private key stays in
+ * this process and its file.
  *
  * I1  A host gets the labels' keys of a function only where that function has the label (the caller checks that it runs there).
  * I2  Nothing is opened before the first function that seals.
@@ -31,14 +32,29 @@ export interface NodeKeysOptions {
   onRefused(error: NarunError): void;
 }
 
-export function createNodeKeys({ nats, folder, onRefused }: NodeKeysOptions): NodeKeys {
+export function createNodeKeys(options: NodeKeysOptions): NodeKeys {
+  const { current, byId, close } = createHolderKeys({ ...options, file: "node.json" });
+  return {
+    current: (service, label) => current(`service:${service}`, label),
+    byId: (service, kid) => byId(`service:${service}`, kid),
+    close,
+  };
+}
+
+interface HolderKeysOptions extends NodeKeysOptions {
+  /** The name of the key file. */
+  file: string;
+}
+
+/** The same, for any recipient: `service:NAME`, `user:NAME`. */
+export function createHolderKeys({ nats, folder, file: name, onRefused }: HolderKeysOptions): NodeKeys {
   const ending = new AbortController();
   let opening: ReturnType<typeof open> | undefined;
   const open = async () => {
-    const file = folder && (await readKeyFile(folder, "node.json"));
+    const file = folder && (await readKeyFile(folder, name));
     if (folder === undefined || file === undefined)
       throw new NarunError("KEYS_MISSING", {
-        detail: folder === undefined ? "no --keys" : `${folder.path}/node.json`,
+        detail: folder === undefined ? "no --keys" : `${folder.path}/${name}`,
       });
     const store = await openKeyStore(nats);
     const { network } = file;
@@ -63,8 +79,8 @@ export function createNodeKeys({ nats, folder, onRefused }: NodeKeysOptions): No
     return use(present).catch(() => use(renewed));
   };
   return {
-    current: (service, label) => either((ring) => ring.current(`service:${service}`, label)),
-    byId: (service, kid) => either((ring) => ring.byId(`service:${service}`, kid)),
+    current: (recipient, label) => either((ring) => ring.current(recipient, label)),
+    byId: (recipient, kid) => either((ring) => ring.byId(recipient, kid)),
     close: () => ending.abort(),
   };
 }

@@ -72,6 +72,17 @@ export function createTextSealer(source: KeySource): TextSealer {
   };
 }
 
+/** The label that a sealed text says it is for; nothing proves it. Undefined: it is no sealed text. */
+export function labelOfSealed(sealed: string): string | undefined {
+  if (!COMPACT.test(sealed)) return undefined;
+  try {
+    const { kid } = JSON.parse(Buffer.from(sealed.slice(0, sealed.indexOf(".")), "base64url").toString());
+    return typeof kid === "string" ? labelOfKeyId(kid) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Error: SEAL_MISSING. */
 async function readHeader(sealed: string): Promise<{ kid: string; nrp: unknown }> {
   const header = COMPACT.test(sealed) ? await headerOf(sealed) : undefined;

@@ -103,6 +103,7 @@ export {
   removeConsumer,
 } from "./pull/durable-consumer.ts";
 export { eventConsumersOf, removeEventConsumers } from "./pull/event-consumers.ts";
+export { createGivenBack, type GivenBack } from "./pull/given-back.ts";
 export { Pull } from "./pull/pull.ts";
 export type { PulledMessage } from "./pull/pulled-message.ts";
 export {

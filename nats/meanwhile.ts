@@ -12,7 +12,8 @@ const LOOK_MS = 500;
 /** A server that is cut off does not answer: another one is asked soon. */
 const SILENCE_MS = 1_000;
 
-export interface MeanwhileOptions extends Omit<ReadStoredOptions, "filter" | "from" | "silenceMs"> {
+export interface MeanwhileOptions
+  extends Omit<ReadStoredOptions, "filter" | "from" | "silenceMs" | "isOnce"> {
   filters: readonly string[];
   /** The first sequence that was not seen, asked for at each look. */
   next(): number;
@@ -29,7 +30,8 @@ export async function* untilOpen(
   for (;;) {
     const opened = await Promise.race([opening, sleep(LOOK_MS, undefined, { ref: false })]);
     if (opened !== undefined) return opened;
-    for (const filter of filters) yield* lookOnce({ ...source, filter, from: next(), silenceMs: SILENCE_MS });
+    for (const filter of filters)
+      yield* lookOnce({ ...source, filter, from: next(), silenceMs: SILENCE_MS, isOnce: true });
   }
 }
 

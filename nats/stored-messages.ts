@@ -3,12 +3,14 @@
  * abandoned one for minutes.
  *
  * I1  A batch is bounded in messages and in bytes; the next one is asked for when the one before was read.
- * I2  A message is read whole or not at all: a batch that breaks off throws.
+ * I2  A message is read whole or not at all: a batch that breaks off is read again for a while, as after the death of a server,
+ *     then it throws.
  */
 import { JetStreamError, type JetStreamManager } from "@nats-io/jetstream";
 import { type Msg, type MsgHdrs, TimeoutError } from "@nats-io/transport-node";
 import type { Nats } from "./connection.ts";
 import { NO_RESPONDERS_STATUS } from "./jetstream-errors.ts";
+import { needsJetStream } from "./needs-jetstream.ts";
 
 export interface StoredMessage {
   subject: string;
@@ -28,6 +30,8 @@ export interface ReadStoredOptions {
   from?: number;
   /** How long the next message of a batch may take. Default 5 s. */
   silenceMs?: number;
+  /** A batch that breaks off throws at once. Default: it is read again. */
+  isOnce?: boolean;
 }
 
 /** Upper bounds of one batch. A larger message comes alone. */
@@ -39,12 +43,17 @@ const SILENCE_MS = 5_000;
 const NO_RESULTS = 404;
 const END_OF_BATCH = 204;
 
-/** Every stored message under a filter, in the stream's order. Older messages of a subject come before newer ones. */
+/**
+ * Every stored message under a filter, in the stream's order. Older messages of a subject come before newer ones. Errors: see
+ * needsJetStream.
+ */
 export async function* readStored(options: ReadStoredOptions): AsyncGenerator<StoredMessage, void> {
+  const ask = <T>(work: () => Promise<T>) => (options.isOnce ? work() : needsJetStream(options.nats, work));
   let next: number | undefined = options.from ?? 1;
   while (next !== undefined) {
-    const batch: Batch | undefined = await readBatch(options, next);
-    if (batch === undefined) return yield* readOneByOne(options, next);
+    const from: number = next;
+    const batch: Batch | undefined = await ask(() => readBatch(options, from));
+    if (batch === undefined) return yield* readOneByOne(options, from);
     yield* batch.messages;
     next = batch.next;
   }
@@ -113,13 +122,13 @@ function nextOf(end: Msg, messages: readonly StoredMessage[]): number | undefine
 
 /** For a stream that was made without direct reads. Throws where there is no such stream. */
 async function* readOneByOne(
-  { manager, stream, filter }: ReadStoredOptions,
+  { nats, manager, stream, filter }: ReadStoredOptions,
   from: number,
 ): AsyncGenerator<StoredMessage, void> {
   for (let sequence = from; ; ) {
     // A literal would not pass the library's types.
     const query = { seq: sequence, next_by_subj: filter };
-    const message = await manager.streams.getMessage(stream, query);
+    const message = await needsJetStream(nats, () => manager.streams.getMessage(stream, query));
     if (message === null) return;
     const { subject, seq, time, header: headers, data } = message;
     yield { subject, seq, time, headers, data };

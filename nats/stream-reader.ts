@@ -63,8 +63,8 @@ const KEPT_MS = 30_000;
 /** Two missed beats say that the reader is gone. */
 const BEAT_MS = 1_000;
 
-/** A reader that follows waits for most of its life. Each beat wakes this process. */
-const FOLLOW_BEAT_MS = 2_000;
+/** A reader that follows waits for most of its life, and each beat wakes this process and the server. A lost one shows within 6 s. */
+const FOLLOW_BEAT_MS = 3_000;
 
 const BATCH_HEADERS = 256;
 

@@ -24,8 +24,7 @@ it("replaces the instances that use it, while every request is answered", async 
   await world.push("shop", SOURCE, config);
   await world.push("other", SOURCE, { scale: { min: 1, idleSeconds: 600 } });
   expect((await world.call("/shop")).text).toBe("first");
-  await eventually(async () => expect(await world.ps("other")).toHaveLength(1));
-  const [other] = await world.ps("other");
+  const other = await world.listed("other");
 
   const seen: string[] = [];
   let isOver = false;
@@ -40,7 +39,7 @@ it("replaces the instances that use it, while every request is answered", async 
   isOver = true;
   await calling;
   expect(seen.filter((answer) => answer !== "200 first" && answer !== "200 second")).toEqual([]);
-  expect(await world.ps("other")).toMatchObject([{ instance: other?.instance }]);
+  expect(await world.ps("other")).toMatchObject([{ instance: other.instance }]);
 });
 
 it("leaves the instances alone where the master key changes, and not the value", async () => {

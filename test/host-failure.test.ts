@@ -49,13 +49,13 @@ describe("a host that is killed in the middle of requests", () => {
     await world.push("theirs", slow, { trust: "theirs" });
     await Promise.all([world.call("/mine?warm"), world.call("/theirs?warm")]);
     expect(await world.hostPid("theirs")).not.toBe(await world.hostPid("mine"));
-    const [theirs] = await world.ps("theirs");
+    const theirs = await world.listed("theirs");
     const request = world.call("/theirs", { method: "POST", body: "safe" });
     await eventually(async () => expect(await world.ps("theirs")).toMatchObject([{ inFlight: 1 }]));
     process.kill(await world.hostPid("mine"), "SIGKILL");
     await world.announced("mine", "gone");
     expect(await openGateUntil(world, "theirs", request)).toMatchObject({ status: 200, text: "POST safe" });
-    expect(await world.ps("theirs")).toMatchObject([{ instance: theirs?.instance }]);
+    expect(await world.ps("theirs")).toMatchObject([{ instance: theirs.instance }]);
   });
 
   it("under the start of another function: that one is started again", async () => {

@@ -23,8 +23,8 @@ async function ask(verb: "PING" | "INFO" | "STATS") {
 describe("a function that runs is a NATS Micro service", () => {
   it("tells its name, version and endpoints", async () => {
     await world.call("/counter");
-    const [instance] = await world.ps("counter");
-    const direct = world.connection.world.toWire(subjects.instanceRequests(instance?.instance ?? ""));
+    const { instance } = await world.listed("counter");
+    const direct = world.connection.world.toWire(subjects.instanceRequests(instance));
     const identity = {
       name: "counter",
       version: `1.0.0+${revision.slice(0, 12)}`,
@@ -62,8 +62,8 @@ describe("a function that runs is a NATS Micro service", () => {
       num_requests: (before.handler?.num_requests ?? 0) + 1,
       num_errors: 0,
     });
-    const [instance] = await world.ps("counter");
-    expect(instance?.requests).toBe((after.direct?.num_requests ?? 0) + (after.handler?.num_requests ?? 0));
+    const { requests } = await world.listed("counter");
+    expect(requests).toBe((after.direct?.num_requests ?? 0) + (after.handler?.num_requests ?? 0));
   });
 
   it("answers a plain request on its subject: data is a POST, none is a GET", async () => {

@@ -14,7 +14,7 @@ describe("a nats-server that is killed", () => {
   it("in the middle of requests: they are answered after its restart, by the same instance", async () => {
     await world.push("fn", gated(`"answered"`), { scale: { idleSeconds: 300 } });
     await world.call("/fn?warm");
-    const [before] = await world.ps("fn");
+    const before = await world.listed("fn");
     const requests = Array.from({ length: 10 }, () => world.call("/fn"));
     await eventually(async () => expect(await world.ps("fn")).toMatchObject([{ inFlight: 10 }]));
     await world.nats.kill9();
@@ -23,7 +23,7 @@ describe("a nats-server that is killed", () => {
       expect([status, text]).toEqual([200, "answered"]);
     }
     await eventually(async () =>
-      expect(await world.ps("fn")).toMatchObject([{ instance: before?.instance, inFlight: 0 }]),
+      expect(await world.ps("fn")).toMatchObject([{ instance: before.instance, inFlight: 0 }]),
     );
   });
 

@@ -6,14 +6,11 @@ import { startTraffic } from "./harness/traffic.ts";
 import { startWorld, type World } from "./harness/world.ts";
 
 /** The node that runs a function's only instance. */
-function nodeOf(world: World, name: string) {
-  // A busy machine may answer too late for the first list.
-  return eventually(async () => {
-    const [instance] = await world.ps(name);
-    const node = world.nodes.find((candidate) => candidate.name === instance?.node);
-    if (node === undefined) throw new Error(`${name} runs on no node of this test`);
-    return node;
-  });
+async function nodeOf(world: World, name: string) {
+  const instance = await world.listed(name);
+  const node = world.nodes.find((candidate) => candidate.name === instance.node);
+  if (node === undefined) throw new Error(`${name} runs on no node of this test`);
+  return node;
 }
 
 describe("a node-runner that is killed", () => {

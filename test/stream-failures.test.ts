@@ -181,13 +181,13 @@ describe("a stranger on NATS", () => {
     await eventually(() => expect(tokens).not.toEqual([]));
     const [subject = ""] = tokens;
     const token = subject.split(".").slice(3).join(".");
-    const [instance] = await world.ps("fn");
+    const { instance } = await world.listed("fn");
     const fields: [string, string][] = [
       [headerNames.path, "/fn/seen"],
       [headerNames.stream, token],
     ];
     const answered = Promise.withResolvers<Message>();
-    const target = subjects.instanceRequests(instance?.instance ?? "");
+    const target = subjects.instanceRequests(instance);
     world.connection.send(target, new Uint8Array(), createHeaders(fields), answered.resolve);
     await answered.promise;
     await world.call("/fn/tell?text=still-there");
@@ -201,8 +201,8 @@ describe("a stranger on NATS", () => {
     await using world = await startWorld();
     await world.push("fn", watched);
     const victim = await begun(world, "/fn/events?n=victim");
-    const [instance] = await world.ps("fn");
-    const subject = subjects.streamControl(instance?.instance ?? "", "no.token");
+    const { instance } = await world.listed("fn");
+    const subject = subjects.streamControl(instance, "no.token");
     for (const frame of ["", "credit -1", "data x", "cancel", formatFrame({ kind: "end", seq: 0, code: "" })])
       world.connection.publish(subject, "x", createHeaders([[headerNames.frame, frame]]));
     await world.connection.flush();

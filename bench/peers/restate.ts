@@ -1,5 +1,6 @@
 /** restate-server with the service of its Node SDK, each in a process of its own. */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
@@ -13,6 +14,10 @@ export interface Restate extends AsyncDisposable {
   /** A POST with a number runs one invocation. */
   readonly url: string;
   readonly pids: readonly number[];
+  /** A POST with an id runs one invocation whose steps ask the counter. */
+  readonly countedUrl: string;
+  /** Kills the service with SIGKILL. It is started again, on its port. */
+  killService(): Promise<void>;
 }
 
 /** Why Restate takes no turn. */
@@ -21,8 +26,8 @@ export const RESTATE_ABSENT =
 
 const START_MS = 60_000;
 
-/** Starts both. Undefined if they are not installed. */
-export async function startRestate(): Promise<Restate | undefined> {
+/** Starts both. `counter`: the URL that counted steps ask. Undefined if they are not installed. */
+export async function startRestate(counter = ""): Promise<Restate | undefined> {
   const program = findProgram();
   if (program === undefined) return undefined;
   await using stack = new AsyncDisposableStack();
@@ -45,16 +50,28 @@ export async function startRestate(): Promise<Restate | undefined> {
   });
   stack.defer(() => end(server));
   const file = fileURLToPath(new URL("./restate-service.ts", import.meta.url));
-  const service = spawn(process.execPath, [file], { stdio: ["ignore", "pipe", "ignore"] });
+  const startService = (port: string) =>
+    spawn(process.execPath, [file, port, counter], { stdio: ["ignore", "pipe", "ignore"] });
+  let service = startService("0");
   stack.defer(() => end(service));
   const port = await firstLine(service);
   await untilAnswered(`http://127.0.0.1:${admin}/deployments`, { uri: `http://127.0.0.1:${port}` });
-  const url = `http://127.0.0.1:${ingress}/ten/run`;
+  const urlOf = (name: string) => `http://127.0.0.1:${ingress}/${name}/run`;
+  const url = urlOf("ten");
   await untilAnswered(url, 1);
   const ending = stack.move();
   return {
     url,
-    pids: [server.pid ?? 0, service.pid ?? 0],
+    countedUrl: urlOf("counted"),
+    get pids() {
+      return [server.pid ?? 0, service.pid ?? 0];
+    },
+    async killService() {
+      const ended = once(service, "exit");
+      service.kill("SIGKILL");
+      await ended;
+      service = startService(port);
+    },
     [Symbol.asyncDispose]: () => ending.disposeAsync(),
   };
 }

@@ -1,9 +1,11 @@
 import { createHash, randomBytes } from "node:crypto";
-import { isEventPattern, isEventSubject, MAX_EVENT_TTL_SECONDS } from "../../contracts/index.ts";
+import { headerNames, isEventPattern, isEventSubject, MAX_EVENT_TTL_SECONDS } from "../../contracts/index.ts";
 import { listEventSubjects, replayEvents } from "../../control/index.ts";
 import { type FollowedItem, followEvents, openEvents, type StoredEvent } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
+import { type OpenSealed, openerOf } from "../open-sealed.ts";
 import { asText, type GivenText, toggle, value } from "../options/option.ts";
+import { keysAs, keysDir, keysPassphrase } from "../options/storage.ts";
 import { oneOf, parseMoment, wrongUse, wrongValue } from "../options/values.ts";
 import { formatAge } from "../output/format-time.ts";
 import type { Output } from "../output/output.ts";
@@ -45,6 +47,7 @@ const eventsOptions = {
     help: "publish: a second event of this id is not published",
     parse: asText,
   }),
+  ...{ keysAs, keysDir, keysPassphrase },
 };
 
 type Context = CommandContext<typeof eventsOptions>;
@@ -142,9 +145,11 @@ async function tail({ output, connect, options }: Context, pattern: string): Pro
       : ({ kind: stored ? "all" : "new" } as const);
   const { signal } = untilStopped();
   const events = await openEvents(nats);
+  using opener = openerOf(nats, options);
   for await (const item of followEvents({ nats, events, pattern, start, isEnding: stored, signal })) {
     if (item.kind === "gap") showGap(output, item);
-    else if (item.kind === "event" && isMeant(item.event, options)) showEvent(output, item.event);
+    else if (item.kind === "event" && isMeant(item.event, options))
+      showEvent(output, item.event, await openValue(item.event, opener.open));
   }
 }
 
@@ -156,12 +161,27 @@ function showGap(output: Output, { after, first }: Extract<FollowedItem, { kind:
   output.note(`Events behind ${after} are gone: the stream begins with ${first} now.`);
 }
 
-function showEvent(output: Output, event: StoredEvent): void {
-  const { sequence, subject, key, source, storedAt, isRetained, data } = event;
-  const text = Buffer.from(data).toString();
+/** The data of an event as it is shown. `sealed`: the label of a value that stays closed. */
+interface Shown {
+  data: Uint8Array;
+  sealed?: string;
+  /** The code by which it could not be opened. */
+  closed?: string;
+}
+
+async function openValue({ headers, subject, data }: StoredEvent, open: OpenSealed): Promise<Shown> {
+  const type = headers.get(headerNames.eventSealedType)?.[0];
+  return type === undefined ? { data } : open(data, ["event", subject, type]);
+}
+
+function showEvent(output: Output, event: StoredEvent, { data, sealed, closed }: Shown = event): void {
+  const { sequence, subject, key, source, storedAt, isRetained } = event;
+  const why = closed === undefined ? "" : `: ${closed}`;
+  const text = sealed === undefined ? Buffer.from(data).toString() : `(sealed for ${sealed}${why})`;
   if (output.isJson) {
     const at = storedAt.toISOString();
-    output.json({ sequence, subject, key, source, at, retained: isRetained, ...valueIn(text, data) });
+    const value = sealed === undefined ? valueIn(text, data) : { sealed, ...(closed && { closed }) };
+    output.json({ sequence, subject, key, source, at, retained: isRetained, ...value });
     return;
   }
   const { bold, dim } = output.colours;

@@ -1,4 +1,4 @@
-import { NarunError } from "../../contracts/index.ts";
+import { NarunError, type WorkflowRecord } from "../../contracts/index.ts";
 import {
   listWorkflows,
   orderWorkflow,
@@ -7,15 +7,18 @@ import {
   showWorkflow,
   startWorkflow,
   type WorkflowFacts,
+  type WorkflowHistory,
   type WorkflowOrder,
 } from "../../control/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
+import { openerOf } from "../open-sealed.ts";
 import { asText, toggle, value } from "../options/option.ts";
+import { keysAs, keysDir, keysPassphrase } from "../options/storage.ts";
 import { oneOf, parseDuration, parseMoment, wrongUse } from "../options/values.ts";
 import { formatAge, formatTime } from "../output/format-time.ts";
 import type { Output } from "../output/output.ts";
-import { timelineLines } from "../output/timeline.ts";
+import { timelineLines, valueText } from "../output/timeline.ts";
 
 const ORDERS = ["cancel", "pause", "resume", "retry", "migrate"] as const;
 const ACTIONS = ["ls", "start", "show", "result", "signal", ...ORDERS, "rm"] as const;
@@ -38,6 +41,7 @@ const workflowOptions = {
   }),
   wait: value({ flag: "--wait <time>", help: "result: how long to wait for the end", parse: parseDuration }),
   signalId: value({ flag: "--signal-id <id>", help: "signal: counts once for an id", parse: asText }),
+  ...{ keysAs, keysDir, keysPassphrase },
   force: toggle({ flag: "--force", help: "rm: also one that has not ended" }),
 };
 
@@ -82,22 +86,28 @@ async function act(
 ): Promise<void> {
   const { output, options } = context;
   const nats = await context.connect();
+  using opener = openerOf(nats, options);
+  const { seals } = opener;
   switch (action) {
     case "start": {
-      const isNew = await startWorkflow(nats, name, readData(options.data));
+      const isNew = await startWorkflow(nats, name, readData(options.data), seals);
       return tell(output, { ...name, isNew }, isNew ? `started ${name.id}` : `${name.id} is there already`);
     }
     case "show":
-      return show(nats, output, name);
+      return show(output, await showWorkflow(nats, name, seals));
     case "result":
-      return result(nats, output, name, options.wait ?? 0);
+      return result(output, name, await resultOfWorkflow(nats, name, options.wait ?? 0, seals));
     case "signal": {
       const payload = readData(options.data);
       const order: WorkflowOrder = {
         ...{ order: "signal", name: signal },
         ...(payload === undefined ? {} : { payload }),
       };
-      await orderWorkflow(nats, name, order, options.signalId);
+      const { signalId } = options;
+      await orderWorkflow(nats, name, order, {
+        ...(signalId !== undefined && { signalId }),
+        ...(seals && { seals }),
+      });
       return tell(output, { ...name, signal }, `sent ${signal}`);
     }
     case "rm":
@@ -141,23 +151,28 @@ async function list(nats: Nats, { output, options }: Context, workflow: string |
   );
 }
 
-async function show(nats: Nats, output: Output, name: Target): Promise<void> {
-  const history = await showWorkflow(nats, name);
-  if (output.isJson) return output.json(history);
+function show(output: Output, history: WorkflowHistory): void {
+  if (output.isJson) {
+    output.json(history);
+    return;
+  }
+  const name = history;
   const { state, due, error, result: value, revision } = history;
   output.line(`${output.colours.bold(`${name.workflow} ${name.id}`)}  ${state}`);
   output.line(`started   ${timeOf(history.startedAt)}`);
   if (revision !== undefined) output.line(`revision  ${revision.slice(0, 12)}`);
   if (due !== undefined) output.line(`due       ${timeOf(due)}`);
   if (error !== undefined) output.line(`error     ${error.code ?? error.name}: ${error.message}`);
-  if (state === "done") output.line(`result    ${JSON.stringify(value ?? null)}`);
+  if (state === "done") output.line(`result    ${valueText(value)}`);
   output.line("");
   for (const line of timelineLines(history, Date.now())) output.line(line);
 }
 
-async function result(nats: Nats, output: Output, name: Target, waitMs: number): Promise<void> {
-  const record = await resultOfWorkflow(nats, name, waitMs);
-  if (record?.state === "done") return output.json(record.value ?? null);
+function result(output: Output, name: Target, record: WorkflowRecord | undefined): void {
+  if (record?.state === "done") {
+    output.json(record.value ?? null);
+    return;
+  }
   const detail = record?.fault?.message;
   if (record?.state === "failed")
     throw new NarunError("WORKFLOW_FAILED", detail === undefined ? {} : { detail });

@@ -70,5 +70,12 @@ export const keysPassphrase = value({
   parse: asText,
 });
 
+export const keysAs = value({
+  flag: "--as <user>",
+  help: "opens sealed values for this user, by its file in --keys: user:NAME",
+  fallbackHelp: "they are shown as sealed",
+  parse: asText,
+});
+
 /** The folder of key files in the data folder of `narun up`. */
 export const KEYS_FOLDER = "keys";

@@ -1,4 +1,6 @@
+import { isSealedValue } from "../../contracts/index.ts";
 import type { TimelineEntry, WorkflowHistory } from "../../control/index.ts";
+import { labelOfSealed } from "../../keys/index.ts";
 
 const BAR_WIDTH = 24;
 const MAX_TEXT_LENGTH = 60;
@@ -33,7 +35,13 @@ function lengthOf({ kind, at, endedAt }: TimelineEntry): string {
 function endOf({ failures, value, error }: TimelineEntry): string {
   const attempts = failures === 0 ? "" : `(${failures + 1} attempts) `;
   if (error !== undefined) return `${attempts}${shorten(`${error.name}: ${error.message}`)}`;
-  return `${attempts}${value === undefined ? "" : shorten(JSON.stringify(value))}`;
+  return `${attempts}${value === undefined ? "" : shorten(valueText(value))}`;
+}
+
+/** A value as JSON. A sealed one shows for whom it is. */
+export function valueText(value: unknown): string {
+  if (!isSealedValue(value)) return JSON.stringify(value ?? null);
+  return `(sealed for ${labelOfSealed(value["~sealed"]) ?? "nobody"})`;
 }
 
 function shorten(text: string): string {

@@ -10,6 +10,7 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { serveRegistry } from "../../control/index.ts";
 import {
   type Gateway,
   type InterfaceOptions,
@@ -205,6 +206,7 @@ async function startInOrder(
   endings.push(() => node.close());
   const drained = { graceMs: DRAIN_GRACE_MS, lameDuckMs: options.lameDuckMs };
   endings.push(async () => void (await Promise.all([gateway.drain(drained), workers.close()])));
+  endings.push((await serveRegistry({ nats, log })).close);
   await startWorkers(workers, options);
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();

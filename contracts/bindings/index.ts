@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { LabelSchema } from "../keys.ts";
+import type { ServiceDescription } from "../service-description.ts";
 import type { EnvProperty } from "./define-binding.ts";
 import { type EnvEntry, SecretNameSchema, VariableNameSchema } from "./env.ts";
 import { events } from "./events.ts";
@@ -25,7 +26,7 @@ type Kind = (typeof bindingKinds)[number];
 type OptionShape = { [K in Kind as K["kind"]]: z.ZodOptional<K["option"]> };
 
 /** The kinds whose values can be sealed. */
-const SEALED_KINDS = ["kv", "objects", "publish"] as const;
+const SEALED_KINDS = ["kv", "objects", "publish", "service", "events", "workflow"] as const;
 
 const KEYS = [...bindingKinds.map(({ kind }) => kind), "secret"] as const;
 
@@ -70,9 +71,25 @@ export function capabilitiesOf({ bindings }: Pick<Surroundings, "bindings">): Ca
   return bindings.flatMap((binding) => bindingKinds.flatMap((kind) => kind.capabilityOf(binding) ?? []));
 }
 
-/** The labels for which a function seals. */
-export function labelsOf(surroundings: Pick<Surroundings, "bindings">): string[] {
-  return [...new Set(capabilitiesOf(surroundings).flatMap(({ seal }) => seal ?? []))];
+/** The parts of a function's spec that name labels. */
+interface Sealing extends Pick<Surroundings, "bindings"> {
+  labels?: readonly string[] | undefined;
+  workflow?: { seal?: string | undefined } | undefined;
+  interface?: ServiceDescription | undefined;
+}
+
+/** The labels for which a function seals: of its bindings, its actions, its events and its workflow, and further ones of its code. */
+export function labelsOf(spec: Sealing): string[] {
+  const { labels = [], workflow: durable, interface: told } = spec;
+  return [
+    ...new Set([
+      ...capabilitiesOf(spec).flatMap(({ seal }) => seal ?? []),
+      ...labels,
+      ...(durable?.seal === undefined ? [] : [durable.seal]),
+      ...(told?.actions ?? []).flatMap(({ encrypt }) => encrypt ?? []),
+      ...(told?.events ?? []).flatMap(({ encrypt }) => encrypt ?? []),
+    ]),
+  ];
 }
 
 /** The properties of `env` that are capabilities, with their types. */

@@ -60,6 +60,8 @@ export const headerNames = {
   eventSource: "Narun-Event-Source",
   /** It is retained: `1`. */
   eventRetained: "Narun-Event-Retained",
+  /** On an event whose value is sealed: the type of the clear value. It is bound to the value (docs/encryption.md). */
+  eventSealedType: "Narun-Sealed-Type",
   /** On a retained event: its sequence in `narun-events`. */
   eventSequence: "Narun-Event-Sequence",
   /** On an event as a handler gets it, and on its dead letter: the handler (service-description.ts). */

@@ -173,6 +173,8 @@ export interface PublishEventOptions {
   key?: string;
   /** A second event of this id within ten minutes is not published. Default: a new id. */
   id?: string;
+  /** The label for which the value is sealed (docs/encryption.md). Default: that of the binding; without one it is in clear. */
+  encrypt?: string;
 }
 
 export interface PublishedEvent {

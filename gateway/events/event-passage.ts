@@ -1,18 +1,20 @@
 /** A request for events, from its route to its end: over HTTP as Server-Sent Events, or over a WebSocket. */
 import { type ErrorCode, errorEntry, isNarunError } from "../../contracts/index.ts";
-import type { EventStart, FollowedItem } from "../../nats/index.ts";
+import type { EventStart } from "../../nats/index.ts";
 import { addCors, allowedOrigin } from "../http/cors.ts";
 import { type Exchange, refuse } from "../http/exchange.ts";
 import { problemResponse } from "../http/gateway-response.ts";
 import { fail, type ServeOptions } from "../http/passage.ts";
 import type { RequestTarget } from "../http/request-path.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
-import { EVENTS_PATTERN, EVENTS_PROTOCOL, type EventRequest } from "./event-door.ts";
-import { describeItem, type EventReaders, type EventSink, readStart } from "./event-readers.ts";
+import { type EventSink, type Reading, readStart } from "./event-readers.ts";
+import { EVENTS_PATTERN, EVENTS_PROTOCOL, type EventRequest } from "./event-request.ts";
 
 const REFUSALS = { "key-missing": "EVENT_KEY_MISSING", "key-unknown": "EVENT_KEY_UNKNOWN" } as const;
 /** How long a client waits before it connects again. */
 const RETRY_MS = 1_000;
+/** How long the last bytes of a reader may take when the gateway leaves. */
+const LAST_BYTES_MS = 1_000;
 
 export function answerEvents(
   options: ServeOptions,
@@ -21,7 +23,6 @@ export function answerEvents(
   request: EventRequest,
 ): void {
   const { incoming, method, requestId } = exchange;
-  exchange.pattern = EVENTS_PATTERN;
   if (request.cors !== undefined) exchange.cors = allowedOrigin(request.cors, incoming);
   const answer = (code: ErrorCode, detail?: string, extra: string[] = []) =>
     refuse(options, exchange, problemResponse(code, requestId, detail, extra));
@@ -49,23 +50,29 @@ function startOf({ incoming }: Exchange, { query }: RequestTarget): EventStart |
 async function begin(
   options: ServeOptions,
   exchange: Exchange,
-  { pattern }: EventRequest,
+  { pattern, load }: EventRequest,
   start: EventStart,
   answer: (code: ErrorCode) => void,
 ): Promise<void> {
-  const readers = await options.events.load();
-  if (readers.isFull) {
+  const readers = await load();
+  const leave = readers.enter();
+  if (leave === undefined) {
     answer("EVENT_READERS_FULL");
     return;
   }
-  await readers.open();
-  if (exchange.outgoing.destroyed) return;
-  const run: Run = (sink, gone) => readers.run(pattern, start, sink, gone);
+  try {
+    await readers.open();
+  } catch (error) {
+    leave();
+    throw error;
+  }
+  if (exchange.outgoing.destroyed) return leave();
+  const run: Run = (form, sink, gone) => readers.run({ pattern, start, form }, sink, gone).finally(leave);
   if (exchange.upgrade === undefined) tell(options, exchange, run);
-  else tellSocket(options, exchange, exchange.upgrade, run);
+  else if (!tellSocket(options, exchange, exchange.upgrade, run)) leave();
 }
 
-type Run = (sink: EventSink, gone: AbortSignal) => ReturnType<EventReaders["run"]>;
+type Run = (form: Reading["form"], sink: EventSink, gone: AbortSignal) => Promise<void>;
 
 function tell(options: ServeOptions, exchange: Exchange, run: Run): void {
   const { outgoing, requestId, method, startedMs, cors } = exchange;
@@ -86,38 +93,35 @@ function tell(options: ServeOptions, exchange: Exchange, run: Run): void {
   const gone = new AbortController();
   outgoing.once("close", () => gone.abort());
   const sink: EventSink = {
-    send: (item) => written((done) => outgoing.write(toServerSent(item), done)),
+    send: (bytes) => written((done) => outgoing.write(bytes, done)),
     cut: () => outgoing.destroy(),
   };
-  void run(sink, gone.signal).finally(() => outgoing.end());
+  void run("sse", sink, gone.signal).finally(() => {
+    outgoing.end();
+    // A reader that takes nothing would hold up a drain.
+    const cutting = setTimeout(() => outgoing.destroy(), LAST_BYTES_MS);
+    outgoing.once("close", () => clearTimeout(cutting));
+  });
 }
 
-/** An item in the form of Server-Sent Events. JSON has no line ends of its own. */
-function toServerSent(item: FollowedItem): string {
-  const { kind, id, body } = describeItem(item);
-  // An id without data moves the reader's place, and is no event.
-  if (kind === "position") return `: beat\nid: ${id}\n\n`;
-  const name = kind === "gap" ? "event: gap\n" : "";
-  return `${name}id: ${id}\ndata: ${JSON.stringify(body)}\n\n`;
-}
-
-function tellSocket(options: ServeOptions, exchange: Exchange, upgrade: Upgrade, run: Run): void {
+/** Returns whether the client is one: `ws` has refused it otherwise. */
+function tellSocket(options: ServeOptions, exchange: Exchange, upgrade: Upgrade, run: Run): boolean {
   const { requestId, method, startedMs, incoming } = exchange;
   const offered = (incoming.headers["sec-websocket-protocol"] ?? "").split(",").map((one) => one.trim());
   const headers = ["X-Request-Id", requestId];
   // The key among the protocols is never told back.
   if (offered.includes(EVENTS_PROTOCOL)) headers.push("Sec-WebSocket-Protocol", EVENTS_PROTOCOL);
   options.metrics.answered(method, EVENTS_PATTERN, 101, performance.now() - startedMs);
+  let isTaken = false;
   options.webSockets.tell(upgrade, headers, (socket) => {
+    isTaken = true;
     const sink: EventSink = {
-      send: (item) => {
-        const { kind, body } = describeItem(item);
-        return written((done) => socket.send(JSON.stringify({ kind, ...body }), done));
-      },
+      send: (bytes) => written((done) => socket.send(bytes, done)),
       cut: () => socket.cut(),
     };
-    void run(sink, socket.gone).finally(() => socket.close());
+    void run("socket", sink, socket.gone).finally(() => socket.close());
   });
+  return isTaken;
 }
 
 /** Resolves when the operating system has the bytes, or the reader is gone. */

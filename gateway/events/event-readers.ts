@@ -4,44 +4,51 @@
  * I1  A reader behind an event (`Last-Event-ID`) gets every later one once, in order. It hears of a gap where the stream has dropped
  *     some before they were read.
  * I2  Nothing waits here for a slow reader but one event and a bounded number of news: the next one is read when this one was taken.
- *     A reader that takes nothing for `STALLED_MS` is cut.
+ *     A reader that takes nothing for `stalledMs` is cut.
  * I3  A reader that is at the end hears a beat with its place, so that it goes on there elsewhere. All end when the gateway leaves.
+ * I4  A reader has its place from before its first read until its end: there are never more than `maxReaders`.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  type EventStart,
-  type Events,
-  type FollowedItem,
-  followEvents,
-  openEvents,
-} from "../../nats/index.ts";
-import type { EventDoorOptions } from "./event-door-options.ts";
+import { type EventStart, type Events, followEvents, openEvents } from "../../nats/index.ts";
+import type { EventDoorOptions, EventLimits } from "./event-door-options.ts";
+import { serverSentForm, socketForm } from "./event-forms.ts";
 
-/** Upper bound of the readers of one gateway. */
-const MAX_READERS = 2_000;
-const BEAT_MS = 15_000;
-const STALLED_MS = 60_000;
+const DEFAULTS: EventLimits = { maxReaders: 2_000, stalledMs: 60_000, beatMs: 15_000 };
 
 /** Where a reader's events go. */
 export interface EventSink {
-  /** Resolves when it was taken. */
-  send(item: FollowedItem): Promise<void>;
+  /** Resolves when the operating system has the bytes, or the reader is gone. */
+  send(bytes: Buffer): Promise<void>;
   /** Cuts a reader that takes nothing. */
   cut(): void;
 }
 
 export class EventReaders {
   readonly #options: EventDoorOptions;
+  readonly #limits: EventLimits;
+  readonly #forms = { sse: serverSentForm(), socket: socketForm() };
   readonly #closing = new AbortController();
   #opening: Promise<Events> | undefined;
   #count = 0;
 
   constructor(options: EventDoorOptions) {
     this.#options = options;
+    this.#limits = { ...DEFAULTS, ...options.limits };
   }
 
-  get isFull(): boolean {
-    return this.#count >= MAX_READERS;
+  /** Takes a place for a reader (I4). Returns how it leaves; undefined where there is none. */
+  enter(): (() => void) | undefined {
+    if (this.#count >= this.#limits.maxReaders) return undefined;
+    let isIn = true;
+    const count = (change: number) => {
+      this.#count += change;
+      this.#options.metrics.readers(this.#count);
+    };
+    count(1);
+    return () => {
+      if (isIn) count(-1);
+      isIn = false;
+    };
   }
 
   /** Resolves when events can be read. Errors: as `openEvents`. */
@@ -50,20 +57,27 @@ export class EventReaders {
   }
 
   /** Tells events until the signal aborts, or this gateway leaves. */
-  async run(pattern: string, start: EventStart, sink: EventSink, gone: AbortSignal): Promise<void> {
-    const { nats, log } = this.#options;
+  async run({ pattern, start, form }: Reading, sink: EventSink, gone: AbortSignal): Promise<void> {
+    const { nats, log, metrics } = this.#options;
+    const { beatMs } = this.#limits;
     const signal = AbortSignal.any([gone, this.#closing.signal]);
-    this.#count += 1;
+    const cut = () => {
+      metrics.cut();
+      sink.cut();
+    };
     try {
       const events = await this.#open();
-      for await (const item of followEvents({ nats, events, pattern, start, beatMs: BEAT_MS, signal })) {
-        if (signal.aborted || !(await isTaken(sink, item, signal))) break;
+      for await (const item of followEvents({ nats, events, pattern, start, beatMs, signal })) {
+        if (signal.aborted) break;
+        const bytes = this.#forms[form](item);
+        const end = await this.#taken(sink.send(bytes), signal);
+        if (end === "stalled") cut();
+        if (end !== "taken") break;
+        metrics.told(bytes.byteLength);
       }
     } catch (error) {
       log.warn({ pattern, error: String(error) }, "a reader of events was cut");
-      sink.cut();
-    } finally {
-      this.#count -= 1;
+      cut();
     }
   }
 
@@ -79,47 +93,22 @@ export class EventReaders {
     });
     return this.#opening;
   }
-}
 
-async function isTaken(sink: EventSink, item: FollowedItem, signal: AbortSignal): Promise<boolean> {
-  const over = new AbortController();
-  const stalled = sleep(STALLED_MS, "stalled" as const, { signal: AbortSignal.any([signal, over.signal]) });
-  const first = await Promise.race([sink.send(item), stalled.catch(() => "ended" as const)]);
-  over.abort();
-  if (first === undefined) return true;
-  if (first === "stalled") sink.cut();
-  return false;
-}
-
-/** An item as clients see it: the names of functions stay inside. */
-export function describeItem(item: FollowedItem): { kind: FollowedItem["kind"]; id: number; body: object } {
-  switch (item.kind) {
-    case "event": {
-      const { sequence: id, subject, key, storedAt, headers, data } = item.event;
-      const at = storedAt.toISOString();
-      const value = readValue(headers.get("Content-Type")?.[0], data);
-      return {
-        kind: "event",
-        id,
-        body: { id, subject, ...(key === undefined ? {} : { key }), at, ...value },
-      };
-    }
-    case "gap":
-      return { kind: "gap", id: item.first - 1, body: { after: item.after, first: item.first } };
-    case "position":
-      return { kind: "position", id: item.sequence, body: { id: item.sequence } };
+  async #taken(sending: Promise<void>, signal: AbortSignal): Promise<"taken" | "stalled" | "ended"> {
+    const over = new AbortController();
+    const ends = AbortSignal.any([signal, over.signal]);
+    const stalled = sleep(this.#limits.stalledMs, "stalled" as const, { signal: ends });
+    const first = await Promise.race([sending, stalled.catch(() => "ended" as const)]);
+    over.abort();
+    return first ?? "taken";
   }
 }
 
-function readValue(type: string | undefined, data: Uint8Array): { value?: unknown; base64?: string } {
-  if (data.byteLength === 0) return {};
-  const bytes = Buffer.from(data);
-  if (type === "application/octet-stream") return { base64: bytes.toString("base64") };
-  try {
-    return { value: JSON.parse(bytes.toString()) };
-  } catch {
-    return { base64: bytes.toString("base64") };
-  }
+/** What a reader asked for. */
+export interface Reading {
+  pattern: string;
+  start: EventStart;
+  form: "sse" | "socket";
 }
 
 /** Where a reader begins: behind an id, else as `since` says. Undefined: neither can be read. */

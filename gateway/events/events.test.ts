@@ -3,6 +3,7 @@ import { connect } from "node:net";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Events, openEvents } from "../../nats/index.ts";
+import { readEvents } from "../../test/harness/event-reader.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { type GatewayWorld, specOf, startGatewayWorld } from "../testing/world.ts";
 
@@ -32,35 +33,8 @@ const head = (path: string, headers: Record<string, string> = {}, base = world.u
   return fetch(`${base}${path}`, { headers, signal: end.signal }).then((response) => ({ response, end }));
 };
 
-/** A reader of Server-Sent Events, by the rules of the standard. */
-async function read(path: string, headers: Record<string, string> = {}, base = world.url) {
-  const { response, end } = await head(path, headers, base);
-  expect(response.status).toBe(200);
-  const found = { values: [] as unknown[], gaps: [] as unknown[], lastId: "", hasEnded: false };
-  const take = (block: string) => {
-    const fields = block.split("\n").filter((line) => !line.startsWith(":"));
-    const of = (name: string) => fields.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-    found.lastId = of("id") ?? found.lastId;
-    const data = of("data");
-    if (data !== undefined && of("event") === "gap") found.gaps.push(JSON.parse(data));
-    else if (data !== undefined) found.values.push(JSON.parse(data).value);
-  };
-  const run = async () => {
-    let rest = "";
-    for await (const text of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-      const blocks = (rest + text).split("\n\n");
-      rest = blocks.pop() ?? "";
-      blocks.forEach(take);
-    }
-  };
-  void run()
-    .catch(() => undefined)
-    .finally(() => {
-      found.hasEnded = true;
-    });
-  await eventually(() => expect(found.lastId).not.toBe(""), BOUND);
-  return Object.assign(found, { response, stop: () => end.abort() });
-}
+const read = (path: string, headers: Record<string, string> = {}, base = world.url) =>
+  readEvents(path, { base: () => base, headers });
 
 describe("rights", () => {
   it("open nothing but what a function's rules cover whole", async () => {

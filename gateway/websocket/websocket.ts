@@ -46,8 +46,8 @@ export interface WebSockets {
 
 /** A socket on which only the gateway speaks. */
 export interface ToldSocket {
-  /** `done` is called when the operating system has the message, or the client is gone. */
-  send(text: string, done: () => void): void;
+  /** Sends a text. `done` is called when the operating system has it, or the client is gone. */
+  send(text: Buffer, done: () => void): void;
   /** Closes it in order: the client connects again, elsewhere. */
   close(): void;
   cut(): void;
@@ -154,7 +154,7 @@ function toldSocket(client: WebSocket): ToldSocket {
   // Unread messages would keep pongs behind them.
   client.on("message", () => undefined);
   return {
-    send: (text, done) => client.send(text, () => done()),
+    send: (text, done) => client.send(text, { binary: false }, () => done()),
     close: () => client.close(CloseCode.goingAway),
     cut: () => client.terminate(),
     gone: gone.signal,

@@ -1,6 +1,7 @@
 import { DiscardPolicy, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { stores, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { addStream } from "../copies.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
@@ -50,7 +51,8 @@ async function ensure(
         await manager.streams.info(stream);
       } catch (error) {
         if (!isStreamMissing(error)) throw error;
-        await manager.streams.add({ ...config, max_bytes: await streamBound(manager, config.max_bytes) });
+        const max_bytes = await streamBound(manager, config.max_bytes);
+        await addStream(nats, manager, { ...config, max_bytes });
       }
     }),
   );

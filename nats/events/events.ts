@@ -30,6 +30,7 @@ import { readStored, type StoredMessage } from "../stored-messages.ts";
 import { openReader } from "../stream-reader.ts";
 import { ensureEventStreams } from "./ensure-events.ts";
 import { type StoredEvent, toEvent } from "./event-message.ts";
+import { EventNews } from "./event-news.ts";
 
 export interface NewEvent {
   subject: string;
@@ -63,6 +64,8 @@ export interface EventBounds {
 }
 
 export interface Events {
+  /** Events as they come. */
+  readonly news: EventNews;
   /** Publishes (I1). Errors: EVENT_NOT_STORED, EVENTS_FULL, NATS_PERMISSIONS_VIOLATION. */
   publish(event: NewEvent): Promise<PublishedEvent>;
   bounds(): Promise<EventBounds>;
@@ -93,11 +96,13 @@ export async function openEvents(nats: Nats): Promise<Events> {
 }
 
 class OpenEvents implements Events {
+  readonly news: EventNews;
   readonly #nats: Nats;
   readonly #manager: JetStreamManager;
   readonly #client: JetStreamClient;
 
   constructor(nats: Nats, manager: JetStreamManager) {
+    this.news = new EventNews(nats);
     this.#nats = nats;
     this.#manager = manager;
     this.#client = jetstream(nats.connection);
@@ -194,7 +199,7 @@ class OpenEvents implements Events {
     for await (const event of this.retained(pattern)) take(event);
     const { nats, manager, stream, filter } = this.#where(pattern, 1);
     const where = { nats, manager, stream, filters: [filter], from: "last-of-each" } as const;
-    await using reader = await needsJetStream(nats, () => openReader(where));
+    await using reader = await needsJetStream(nats, () => openReader(where), { isLong: true });
     let left = reader.pending;
     while (left > 0) {
       for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS })) {

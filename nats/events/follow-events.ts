@@ -47,7 +47,7 @@ const RETRY_MS = 500;
 /** Errors: as the first reads. Later ones are tried again. */
 export async function* followEvents(options: FollowOptions): AsyncGenerator<FollowedItem, void> {
   const { nats, events, pattern, start, signal, beatMs = BEAT_MS, isEnding = false } = options;
-  const live = new LiveEvents(nats, pattern);
+  const live = new LiveEvents(nats, events.news, pattern);
   try {
     await nats.flush();
     const place = yield* begin(events, pattern, start);

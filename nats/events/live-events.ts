@@ -4,9 +4,9 @@
  * I1  The news that wait are bounded in number and bytes. Beyond that they are dropped, and the hearer is told that it missed some.
  * I2  A connection that was away may have missed some, too.
  */
-import { subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
-import { readNews, type StoredEvent } from "./event-message.ts";
+import type { StoredEvent } from "./event-message.ts";
+import type { EventNews } from "./event-news.ts";
 
 const MAX_EVENTS = 256;
 const MAX_BYTES = 1024 * 1024;
@@ -18,17 +18,14 @@ export class LiveEvents {
   #hasMissed = false;
   #wake: (() => void) | undefined;
 
-  constructor(nats: Nats, pattern: string) {
-    const subscription = nats.subscribe(subjects.eventNews(pattern), ({ headers, data }) => {
-      const event = readNews(nats.world, headers, data);
-      if (event !== undefined) this.#take(event);
-    });
+  constructor(nats: Nats, news: EventNews, pattern: string) {
+    const leave = news.hear(pattern, (event) => this.#take(event));
     const forget = nats.onState((state) => {
       if (state === "connected") this.#miss();
     });
     this.#close = () => {
       forget();
-      subscription.unsubscribe();
+      leave();
     };
   }
 
@@ -77,8 +74,7 @@ export class LiveEvents {
       return;
     }
     this.#bytes += byteLength;
-    // A message's bytes share a buffer with other messages.
-    this.#waiting.push({ ...event, data: event.data.slice() });
+    this.#waiting.push(event);
     this.#wake?.();
   }
 

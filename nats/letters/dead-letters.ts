@@ -100,7 +100,10 @@ class OpenDeadLetters implements DeadLetters {
 
   async write(letter: DeadLetter, headers: Headers | undefined, data: Uint8Array): Promise<void> {
     const nats = this.#nats;
-    const id = `${letter.function}/${letter.stream}/${letter.sequence}/${letter.storedAt}`;
+    // Two handlers of one function may give up the same event: each has a letter.
+    const handler = headers?.get(headerNames.eventHandler)?.[0];
+    const place = `${letter.function}/${letter.stream}/${letter.sequence}/${letter.storedAt}`;
+    const id = handler === undefined ? place : `${place}/${handler}`;
     const own = ownFields(headers);
     const room = nats.maxPayload - ROOM_BYTES - encodeDeadLetter(letter).length - bytesOf(own);
     const body = data.byteLength > room ? `dead/${id}` : undefined;

@@ -6,7 +6,7 @@
  * I2  A request waits at the server, which shows by beats that the consumer is there: in a cluster more often, as its server
  *     may die while the connection lives. Where two beats are missing, or
  *     the server ends the request for a reason other than its time, the owner hears of it, and asks again.
- * I3  After `close` no message reaches the owner; messages that were on their way are given back.
+ * I3  After `close` no message reaches `onMessage`; messages that were on their way are given back.
  */
 import type { Nats } from "../connection.ts";
 import type { Message } from "../message.ts";
@@ -18,6 +18,8 @@ export interface PullOptions {
   stream: string;
   consumer: string;
   onMessage(message: PulledMessage): void;
+  /** Gives a message back that was on its way at `close`. Default: at once. */
+  onLate?(message: PulledMessage): void;
   /** The consumer is gone, or its server is: the owner looks, and calls `resume`. */
   onTrouble(): void;
 }
@@ -111,8 +113,14 @@ export class Pull {
   #take(message: Message): void {
     const delivery = readDelivery(message.reply);
     if (delivery === undefined) this.#onStatus(message);
-    else if (this.#isClosed) pulled(message, delivery).giveBack();
+    else if (this.#isClosed) this.#giveBack(pulled(message, delivery));
     else this.#show(pulled(message, delivery));
+  }
+
+  #giveBack(message: PulledMessage): void {
+    const { onLate } = this.#options;
+    if (onLate === undefined) message.giveBack();
+    else onLate(message);
   }
 
   #show(message: PulledMessage): void {

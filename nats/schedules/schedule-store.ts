@@ -19,6 +19,7 @@ import {
 } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { isConflict, isStreamMissing } from "../jetstream-errors.ts";
+import { settleWrite } from "../kv/settled-write.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { readStored } from "../stored-messages.ts";
 import { ensureScheduleStreams } from "./ensure-schedules.ts";
@@ -51,14 +52,16 @@ export class ScheduleStore {
   }
 
   async read({ function: name, schedule }: ScheduleKey): Promise<StoredSchedule | undefined> {
-    const subject = this.#wire(subjects.scheduleState(name, schedule));
+    const found = await this.#last(this.#wire(subjects.scheduleState(name, schedule)));
+    const state = found && decodeScheduleState(found.text);
+    return state && { function: name, schedule, state, seq: found.seq };
+  }
+
+  async #last(subject: string): Promise<{ seq: number; text: string } | undefined> {
     const found = await needsJetStream(this.#nats, () =>
       this.#manager.streams.getMessage(stream, { last_by_subj: subject }),
     );
-    const state = found === null ? undefined : decodeScheduleState(found.string());
-    return found === null || state === undefined
-      ? undefined
-      : { function: name, schedule, state, seq: found.seq };
+    return found === null ? undefined : { seq: found.seq, text: found.string() };
   }
 
   /** The states of a function's schedules, or of all. */
@@ -83,7 +86,10 @@ export class ScheduleStore {
     return Object.keys(info.state.subjects ?? {}).length > 0;
   }
 
-  /** Writes a state behind the sequence `after` (0: there is none); undefined where another one is there. */
+  /**
+   * Writes a state behind the sequence `after` (0: there is none); undefined where another one is there. That other one may
+   * come behind this write, where the write's answer was lost.
+   */
   async write(
     { function: name, schedule }: ScheduleKey,
     state: ScheduleState,
@@ -97,7 +103,15 @@ export class ScheduleStore {
       fields.set("Nats-Schedule-Next", "purge");
     }
     const subject = this.#wire(subjects.scheduleState(name, schedule));
-    return this.#publish(subject, JSON.stringify(state), fields, { mayRepeat: false });
+    const text = JSON.stringify(state);
+    return settleWrite({
+      ...{ text, expected: after },
+      write: () => this.#publish(subject, text, fields, { mayRepeat: false }),
+      read: async () => {
+        const last = await this.#last(subject);
+        return { revision: last?.seq ?? 0, text: last?.text };
+      },
+    });
   }
 
   /** Sets the alarm of a state. False: the state with this sequence is no longer the last one. */

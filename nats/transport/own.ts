@@ -16,15 +16,27 @@ import { NodeTransport, nodeResolveHost, VERSION } from "@nats-io/transport-node
 import { guardReader } from "./guard-reader.ts";
 import { Lane } from "./lane.ts";
 import { findDifference } from "./library-version.ts";
+import { Liveness, type Pinged } from "./liveness.ts";
 import { OWNED, ReadBuffers } from "./read-buffers.ts";
 import { Receivers } from "./receivers.ts";
 import { Splitter } from "./splitter.ts";
 import type { Wire, WireOptions } from "./wire.ts";
 import { Writer } from "./writer.ts";
 
-/** The library hands its options on to each transport, and with them the receivers of the connection. */
+/** The library hands its options on to each transport, and with them what the transports of one connection share. */
 interface Options extends WireOptions {
   receivers: Receivers;
+  hearing: Hearing;
+}
+
+/** Called at each read. The connection, and with it its liveness, is there after the first one. */
+interface Hearing {
+  heard(): void;
+}
+
+/** The fields of the library's connection that its types do not show. */
+interface Protocol extends Pinged {
+  heartbeats: { start(): void; cancel(isStale?: boolean): void };
 }
 
 interface Address {
@@ -50,7 +62,9 @@ export function findProblem(): string | undefined {
 export async function connectOwn(options: WireOptions): Promise<Wire> {
   setTransportFactory({ factory: () => new OwnTransport(), dnsResolveFn: nodeResolveHost });
   const receivers = new Receivers();
-  const connection = await NatsConnectionImpl.connect({ ...options, receivers } as ConnectionOptions);
+  const hearing: Hearing = { heard: () => undefined };
+  const connection = await NatsConnectionImpl.connect({ ...options, receivers, hearing } as ConnectionOptions);
+  watch(connection, hearing);
   return {
     connection,
     open({ onError }) {
@@ -63,9 +77,20 @@ export async function connectOwn(options: WireOptions): Promise<Wire> {
   };
 }
 
+/** Puts a liveness of narun's in the place of the library's. */
+function watch(connection: object, hearing: Hearing): void {
+  const { protocol } = connection as { protocol: Protocol };
+  const liveness = new Liveness(protocol);
+  hearing.heard = () => liveness.heard();
+  protocol.heartbeats.cancel();
+  protocol.heartbeats = liveness;
+  liveness.start();
+}
+
 class OwnTransport extends NodeTransport {
   #address: Address | undefined;
   #receivers: Receivers | undefined;
+  #hearing: Hearing | undefined;
   #onSocketError: (error: Error) => void = () => undefined;
   /** The connection that reads into `#buffers`: plain TCP. A connection with TLS is the library's. */
   #own: Socket | undefined;
@@ -107,9 +132,10 @@ class OwnTransport extends NodeTransport {
     options: NodeConnectionOptions,
   ): Promise<void> {
     this.#address = address;
-    const { receivers, readTls, onSocketError } = options as Options;
+    const { receivers, hearing, readTls, onSocketError } = options as Options;
     this.#onSocketError = onSocketError;
     this.#receivers = receivers;
+    this.#hearing = hearing;
     const tls = readTls();
     await super.connect(address, tls === undefined ? options : { ...options, tls });
   }
@@ -121,6 +147,7 @@ class OwnTransport extends NodeTransport {
       buffer: () => buffers.next(),
       callback: (size: number) => {
         const { current } = buffers;
+        this.#hearing?.heard();
         this.#splitter.feed(current.bytes.subarray(0, size), current);
         return true;
       },
@@ -169,7 +196,10 @@ class OwnTransport extends NodeTransport {
     this.socket.on("error", this.#onSocketError);
     if (this.socket === this.#own) return;
     this.socket.removeAllListeners("data");
-    this.socket.on("data", (read: Buffer) => this.#splitter.feed(read, OWNED));
+    this.socket.on("data", (read: Buffer) => {
+      this.#hearing?.heard();
+      this.#splitter.feed(read, OWNED);
+    });
   }
 
   #firstInfo(socket: Socket): Promise<ServerInfo> {

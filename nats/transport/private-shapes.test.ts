@@ -8,9 +8,10 @@ import { Socket } from "node:net";
 import { JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
 import * as base from "@nats-io/transport-node/lib/nats-base-client.js";
 import { NodeTransport, nodeResolveHost } from "@nats-io/transport-node/lib/node_transport.js";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
 import { connectNats, type Nats } from "../connection.ts";
+import { Liveness } from "./liveness.ts";
 
 let server: TestNats;
 let nats: Nats;
@@ -110,6 +111,18 @@ describe("own.ts needs", () => {
     expect(options).toHaveProperty("receivers");
     expect(transport).toHaveProperty("lane.isOpen", true);
     expect(transport.options).toHaveProperty("receivers");
+  });
+
+  it("a connection's protocol, with flush, disconnect, and heartbeats that it starts and cancels", async () => {
+    const plain = await connectNats({ url: server.url, name: "library's", transport: "plain" });
+    const protocol = protocolOf(plain);
+    expect(methodsOf(protocol)).toEqual(expect.arrayContaining(["flush", "disconnect"]));
+    expect(methodsOf(protocol.heartbeats as object)).toEqual(expect.arrayContaining(["start", "cancel"]));
+    expect(protocol).toHaveProperty("heartbeats.timer", expect.anything());
+    const cancelled = vi.spyOn(protocol.heartbeats as { cancel(): void }, "cancel");
+    await plain.close();
+    expect(cancelled).toHaveBeenCalled();
+    expect(protocolOf(nats)).toHaveProperty("heartbeats", expect.any(Liveness));
   });
 });
 

@@ -44,7 +44,7 @@ export async function startInstance(
       limits: lower(parts, instance, spec),
     };
     const secrets = await functionSecrets.of(config);
-    await checkLabels(parts.keys, config);
+    await checkLabels(parts.keys, spec);
     const hosts = modes.of(spec);
     await hosts.pause(instance.group);
     const files = await parts.mountedFiles.load(config);

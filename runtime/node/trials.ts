@@ -67,7 +67,12 @@ async function answerTrial(options: TrialOptions, { function: name, revision }: 
   };
   const outcome = await hosts.use(group, (host) => host.trial(order));
   releaseUnused();
-  if (outcome.ok) return describedBy(name, outcome.description);
+  if (outcome.ok) {
+    const told = describedBy(name, outcome.description);
+    if (told.outcome === "ok" && told.interface !== undefined)
+      await checkLabels(options.keys, { ...config, interface: told.interface });
+    return told;
+  }
   const { ok: _, ...failure } = outcome;
   return { outcome: "failed", ...failure };
 }

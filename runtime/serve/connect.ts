@@ -11,9 +11,10 @@ import {
   NAME_PATTERN,
   NO_FIELDS,
   PROBLEM_CONTENT_TYPE,
+  RecipientSchema,
 } from "../../contracts/index.ts";
-import type { ConnectedService, ConnectOptions } from "../../functions/sdk/index.ts";
-import { connectNats } from "../../nats/index.ts";
+import type { ConnectedService, ConnectOptions, ConnectSeal } from "../../functions/sdk/index.ts";
+import { connectNats, type Nats } from "../../nats/index.ts";
 import {
   bytesLeft,
   callService,
@@ -52,9 +53,11 @@ export async function connect<S>(
     presence: createStreamPresence(nats),
     calls: createOpenCalls(nats),
   };
+  const sealed = options.seal && (await openSealing(nats, service, options.seal));
   const client = {
     fetch: (path: string, init: Init) => fetchService(parts, service, timeoutMs, path, init),
     async close() {
+      sealed?.close();
       parts.calls.close();
       parts.presence.close();
       parts.peers.close();
@@ -62,7 +65,20 @@ export async function connect<S>(
     },
     [Symbol.asyncDispose]: () => client.close(),
   };
-  return withActions(client) as unknown as ConnectedService<S>;
+  return withActions(client, sealed?.sealing) as unknown as ConnectedService<S>;
+}
+
+/** Loaded late: most clients seal nothing. */
+async function openSealing(nats: Nats, service: string, { label, as, keys, passphrase }: ConnectSeal) {
+  const { createIdentitySealer } = await import("../../keys/index.ts");
+  const recipient = RecipientSchema.safeParse(as);
+  if (!recipient.success) throw new TypeError(`connect: seal.as is user:NAME, and not ${JSON.stringify(as)}`);
+  const { port, close } = createIdentitySealer({
+    ...{ nats, recipient: recipient.data, folder: { path: keys, passphrase } },
+    // The directory before stays in use; a call that lacks something says so.
+    onRefused: () => undefined,
+  });
+  return { close, sealing: { service, label, port } };
 }
 
 interface Init {

@@ -6,7 +6,8 @@ const TICK_MS = 1_000;
 
 /** A clock of seconds. A machine that stands still for a while makes one tick of them. */
 export interface Clock extends Disposable {
-  readonly ticks: number;
+  /** The ticks without those in which this process stood still. */
+  readonly ranTicks: number;
   /** Is aborted after the time of a script, without the seconds in which this process stood still. */
   readonly limit: AbortSignal;
   /** Resolves when the limit is aborted. */
@@ -30,8 +31,8 @@ export function startClock(now: () => number = () => performance.now()): Clock {
     over.resolve();
   }, TICK_MS);
   return {
-    get ticks() {
-      return ticks;
+    get ranTicks() {
+      return ticks - late;
     },
     limit: limit.signal,
     over: over.promise,

@@ -44,7 +44,7 @@ export async function startLyingInstance(options: LyingInstanceOptions): Promise
     names.push(...frames.names);
     await write(socket, frames);
     onLied();
-    while (stays && clock.ticks < STAY_TICKS && !socket.destroyed) await sleep(100);
+    while (stays && clock.ranTicks < STAY_TICKS && !socket.destroyed) await sleep(100);
     socket.end();
   };
   const server = createServer((socket) => {

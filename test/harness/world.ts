@@ -11,6 +11,7 @@ import { findRunningInstances, type RunningInstance } from "../../control/instan
 import { type Gateway, type GatewayOptions, startGateway } from "../../gateway/index.ts";
 import { connectNats, type Nats, readLogs } from "../../nats/index.ts";
 import { type Events, recordEvents } from "./events.ts";
+import { eventually } from "./eventually.ts";
 import { buildSource, type Source } from "./function-source.ts";
 import { type Link, startLink } from "./link.ts";
 import { startTestNats, type TestNats } from "./nats.ts";
@@ -94,6 +95,8 @@ export interface World extends Events, AsyncDisposable {
   logs(name: string): Promise<LogLine[]>;
   /** The running instances as in `narun ps`: of one function, or all. */
   ps(name?: string): Promise<RunningInstance[]>;
+  /** The first instance of a function in that list. A busy machine may answer too late for one list, so that it asks again. */
+  listed(name: string): Promise<RunningInstance>;
 }
 
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
@@ -172,6 +175,8 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
   nodes.sort((a, b) => a.name.localeCompare(b.name));
 
   const url = (path: string) => gateway.httpUrl + path;
+  const ps = async (name?: string) =>
+    (await findRunningInstances(connection)).filter((one) => name === undefined || one.function === name);
   return {
     ...events,
     nats,
@@ -190,8 +195,13 @@ async function startParts(options: WorldOptions, closers: AsyncDisposableStack):
     fetch: (path, init) => fetch(url(path), init),
     call: async (path, init) => readAnswer(await fetch(url(path), init)),
     logs: (name) => Array.fromAsync(readLogs(connection, { app: name })),
-    ps: async (name) =>
-      (await findRunningInstances(connection)).filter((one) => name === undefined || one.function === name),
+    ps,
+    listed: (name) =>
+      eventually(async () => {
+        const [instance] = await ps(name);
+        if (instance === undefined) throw new Error(`no instance of ${name} is listed`);
+        return instance;
+      }),
     [Symbol.asyncDispose]: () => closers.disposeAsync(),
   };
 }

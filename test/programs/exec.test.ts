@@ -44,13 +44,13 @@ it("is started by the first request, answers, sleeps when it is idle, and is sta
 it("is one NATS Micro service: its own facts and endpoints, with narun's metadata beside", async () => {
   await push("shown", programSource());
   expect(await world.call("/shown")).toMatchObject({ status: 200 });
-  const [row] = await world.ps("shown");
+  const row = await world.listed("shown");
   expect(row).toMatchObject({ function: "shown", mode: "exec", node: "node-0", state: "ready", requests: 1 });
   const reply = await world.connection.request("$SRV.INFO.shown", "", { timeoutMs: 2_000 });
   expect(JSON.parse(reply.text())).toMatchObject({
     name: "shown",
     version: "1.2.3",
-    metadata: { own: "fact", "narun.instance": row?.instance },
+    metadata: { own: "fact", "narun.instance": row.instance },
     endpoints: [{ name: "handler", subject: "shown", queue_group: "q" }],
   });
   const plain = await world.connection.request("shown", "plain", { timeoutMs: 2_000 });

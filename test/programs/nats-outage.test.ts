@@ -15,11 +15,7 @@ it("answers again after its connection broke, in the same process", async () => 
     { mode: "exec", command: "server.mjs", scale: { min: 1 } },
   );
   const { text } = await world.call("/steady");
-  const instance = await eventually(async () => {
-    const [row] = await world.ps("steady");
-    if (row === undefined) throw new Error("no instance is listed yet");
-    return row.instance;
-  });
+  const { instance } = await world.listed("steady");
   world.link.cut(`steady/${instance}`);
   await eventually(async () => expect(await world.call("/steady")).toMatchObject({ status: 200, text }), {
     timeoutMs: 30_000,

@@ -1,6 +1,6 @@
 /**
- * The kill matrix in its long form: `npm run soak -- workflows [--workflows N] [--seed N]`. Exits with 1 if a workflow ended
- * wrong, or not at all.
+ * The kill matrix in its long form: `npm run soak -- workflows [--workflows N] [--seed N] [--servers 1|3]`. Exits with 1 if a
+ * workflow ended wrong, or not at all.
  */
 import { parseArgs } from "node:util";
 import { findNatsServer } from "../../nats-server/index.ts";
@@ -14,6 +14,7 @@ export async function soakWorkflows(args: string[]): Promise<void> {
     options: {
       workflows: { type: "string", default: "1000" },
       "at-once": { type: "string", default: "12" },
+      servers: { type: "string", default: "1" },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
     },
   });
@@ -23,12 +24,17 @@ export async function soakWorkflows(args: string[]): Promise<void> {
     process.stderr.write("--workflows takes a number above 0, --seed a whole number\n");
     process.exit(2);
   }
+  const servers = values.servers === "1" ? 1 : values.servers === "3" ? 3 : undefined;
+  if (servers === undefined) {
+    process.stderr.write("--servers takes 1 or 3\n");
+    process.exit(2);
+  }
   const { NARUN_NATS_SERVER: path } = process.env;
   const named = path ? { path, by: "NARUN_NATS_SERVER" } : undefined;
   const { path: binary } = await findNatsServer({ named, env: process.env });
-  say(`seed ${seed}, ${workflows} workflows, ${CELL_COUNT} kinds of kills`);
+  say(`seed ${seed}, ${workflows} workflows, ${servers} servers, ${CELL_COUNT} kinds of kills`);
   const report = await runMatrix({
-    ...{ binary, seed, workflows, say },
+    ...{ binary, servers, seed, workflows, say },
     ...{ atOnce: Number(values["at-once"]), patienceMs: 2_000, pauseMs: 1_500, mostMs: 600_000 },
   });
   const { faults, kills, effects, repeated } = report;

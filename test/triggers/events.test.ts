@@ -1,14 +1,12 @@
 /** Handlers of events, on a whole narun: the specs say what a service's description would. */
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type EventHandler, ServiceDescriptionSchema } from "../../contracts/index.ts";
+import type { EventHandler } from "../../contracts/index.ts";
 import { listLetters, redriveLetters, removeFunction } from "../../control/index.ts";
-import { type Events, openByteKv, openEvents, openSpecs } from "../../nats/index.ts";
+import { type Events, openByteKv, openEvents } from "../../nats/index.ts";
+import { describeHandlers } from "../harness/event-handlers.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld, type World } from "../harness/world.ts";
-
-/** How many events the deaths are tried with. */
-const EVENTS = Number(process.env.NARUN_TEST_EVENTS ?? 140);
 
 let world: World;
 let events: Events;
@@ -41,15 +39,8 @@ async function push(name: string, source: string, handlers: readonly Partial<Eve
   await describeService(name, handlers);
 }
 
-async function describeService(name: string, handlers: readonly Partial<EventHandler>[]): Promise<void> {
-  const specs = await openSpecs(world.connection);
-  const entry = await specs.get(name);
-  if (entry?.ok !== true || entry.value.kind !== "function") throw new Error(`${name} has no spec`);
-  const defaults = { isDurable: true, since: "new", isForEach: false };
-  const described = handlers.map((handler, at) => ({ name: `h${at + 1}`, ...defaults, ...handler }));
-  const service = ServiceDescriptionSchema.parse({ version: "1.0.0", events: described });
-  await specs.put(name, { kind: "function", spec: { ...entry.value.spec, interface: service } });
-}
+const describeService = (name: string, handlers: readonly Partial<EventHandler>[]) =>
+  describeHandlers(world.connection, name, handlers);
 
 /** The notes of a handler: `<subject> <value> <attempts>`, in the order of the events. */
 async function notesOf(handler: string): Promise<string[]> {
@@ -137,36 +128,6 @@ describe("a durable handler", () => {
     await removeFunction(world.connection, "leaving");
     await eventually(async () => expect(await consumersOf("leaving")).toEqual([]), BOUND);
   });
-
-  it("takes each event once and each key in order while instances and a node die", async () => {
-    // The first attempt at every seventh event ends the process, before its effect.
-    const source = `
-      export default { async queue({ messages: [message] }, env) {
-        const { key, n } = message.body;
-        if (n % 7 === 3 && message.attempts === 1) process.kill(process.pid, "SIGKILL");
-        const list = JSON.parse((await env.TAKEN.get("deaths-" + key, "text")) ?? "[]");
-        await env.TAKEN.put("deaths-" + key, JSON.stringify([...list, n]));
-      } };`;
-    await world.push("deaths", source, { ...NOTING, mode: "node" });
-    await describeService("deaths", [{ name: "deaths", pattern: "deaths.>", since: "all" }]);
-    const keys = ["a", "b", "c", "d", "e", "f"];
-    for (let n = 0; n < EVENTS; n++) {
-      const key = keys[n % keys.length] ?? "";
-      await publish(`deaths.${n % 5}`, { key, n }, { key });
-      if (n === EVENTS / 2) world.nodes[0]?.kill9();
-    }
-    const bucket = await openByteKv(world.connection, "taken");
-    for (const [at, key] of keys.entries()) {
-      const wanted = Array.from({ length: EVENTS }, (_, n) => n).filter((n) => n % keys.length === at);
-      await eventually(
-        async () => {
-          const entry = await bucket.get(`deaths-${key}`);
-          expect(JSON.parse(Buffer.from(entry?.bytes ?? []).toString() || "[]")).toEqual(wanted);
-        },
-        { timeoutMs: 240_000 },
-      );
-    }
-  }, 300_000);
 });
 
 describe("a service", () => {

@@ -131,3 +131,42 @@ it("runs a tick again whose runners were killed, with the same id, and stays pau
   const [, paused] = await listSchedules(world.connection, "killed");
   expect(paused).toMatchObject({ schedule: "paused", isPaused: true, upcoming: [] });
 }, 120_000);
+
+it("carries out each order that is given while the server is killed, once", async () => {
+  const source = "export default { scheduled: ({ id }) => ({ id }) };";
+  const names = ["a", "b", "c", "d"];
+  await world.push("ordered", source, { schedule: names.map((name) => ({ name, cron: "@yearly" })) });
+  await eventually(
+    async () => {
+      const seen = (await listSchedules(world.connection, "ordered")).filter(({ isSeen }) => isSeen);
+      expect(seen).toHaveLength(names.length);
+    },
+    { timeoutMs: 30_000 },
+  );
+  const ids: { schedule: string; id: string }[] = [];
+  const orders = names.map(async (schedule) => {
+    for (let order = 0; order < 25; order++) {
+      const { id } = await runSchedule(world.connection, "ordered", schedule);
+      ids.push({ schedule, id });
+    }
+  });
+  // The server dies under orders of every phase, and comes back by itself.
+  for (const count of [15, 50]) {
+    await eventually(() => expect(ids.length).toBeGreaterThan(count), { timeoutMs: 60_000 });
+    const { pid } = server;
+    if (pid === undefined) throw new Error("the server does not run");
+    process.kill(pid, "SIGKILL");
+    await eventually(() => expect([pid, undefined]).not.toContain(server.pid), { timeoutMs: 30_000 });
+  }
+  await Promise.all(orders);
+  for (const schedule of names) {
+    const ordered = ids.filter((one) => one.schedule === schedule).map(({ id }) => id);
+    await eventually(
+      async () => {
+        const records = await store.records({ function: "ordered", schedule });
+        expect(records.map(({ id }) => id).sort()).toEqual(ordered.sort());
+      },
+      { timeoutMs: 60_000 },
+    );
+  }
+}, 240_000);

@@ -99,13 +99,8 @@ describe("a workflow", () => {
     const steps = followSteps("n1");
     await world.call("/noded/n1", post(null));
     await steps.untilSecond();
-    const node = await eventually(async () => {
-      const [instance] = await world.ps("noded");
-      const found = world.nodes.find(({ name }) => name === instance?.node);
-      if (found === undefined) throw new Error("no instance is listed yet");
-      return found;
-    });
-    await node.kill9();
+    const instance = await world.listed("noded");
+    await world.nodes.find(({ name }) => name === instance.node)?.kill9();
     // Its host lives on, and answers the runner that would take the workflow over: that one asks again later.
     await eventually(() => expect(takeovers.filter((key) => key === "noded.n1").length).toBeGreaterThan(1));
     steps.answer();

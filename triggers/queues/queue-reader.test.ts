@@ -1,7 +1,13 @@
 import { AckPolicy, type JetStreamManager, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { DeadError } from "../../contracts/index.ts";
-import { connectNats, type DurableConsumer, type Nats, type PulledMessage } from "../../nats/index.ts";
+import {
+  connectNats,
+  createGivenBack,
+  type DurableConsumer,
+  type Nats,
+  type PulledMessage,
+} from "../../nats/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../../test/harness/nats.ts";
 import { type BatchResult, QueueReader, type QueueReaderOptions, type ReaderState } from "./queue-reader.ts";
@@ -250,6 +256,37 @@ describe("a reader of a queue", () => {
     await untilAcked(stream);
     expect(second.taken().sort()).toEqual(numbers(3));
     await second.reader.close(1_000);
+  });
+
+  it("counts no delivery that was given back before a handler began", async () => {
+    const stream = await createStream(2);
+    const consumer = consumerOf(stream);
+    const givenBack = createGivenBack(nats, consumer);
+    // In a forming batch, in a batch that cannot begin, and at the end of the grace: only there a handler had begun.
+    const forming = startReader(consumer, ack, { waitMs: 600_000, givenBack });
+    await eventually(() => expect(forming.reader.inFlight).toBe(2));
+    await forming.reader.close(1_000);
+    for (let reader = 0; reader < 2; reader++) {
+      const none = startReader(consumer, () => ({ kind: "not-begun", code: "NO_CONSUMER" }), { givenBack });
+      await eventually(() => expect(none.taken().sort()).toEqual(numbers(2)));
+      await none.reader.close(1_000);
+    }
+    const cut = startReader(consumer, () => new Promise(() => undefined), { givenBack });
+    await eventually(() => expect(cut.taken().sort()).toEqual(numbers(2)));
+    await cut.reader.close(10);
+    const deliveries: number[] = [];
+    const last = startReader(
+      consumer,
+      (messages) => {
+        deliveries.push(...messages.map((message) => message.deliveries));
+        return retry(messages, { message: "no" });
+      },
+      { givenBack, policy: { maxDeliver: 3, minMs: 1, maxMs: 1 } },
+    );
+    await eventually(() => expect(last.buried).toHaveLength(2));
+    expect(deliveries.sort()).toEqual([2, 2, 3, 3]);
+    expect(last.buried.map((letter) => letter.deliveries)).toEqual([3, 3]);
+    await last.reader.close(1_000);
   });
 
   it("waits for a stream that does not exist, and begins when it appears", async () => {

@@ -8,6 +8,8 @@
  * I5  A message whose instance ended during its last delivery, while other batches were under way here, is not buried: one
  *     of the others may have ended the instance. It runs once more, and nothing else of this reader beside it.
  * I6  A reader that closes gives back at once the messages that no handler has, and at the end of the grace the rest.
+ * I7  A delivery that was given back before a handler began is no delivery for the function: it is noted before it is given back,
+ *     and is not counted when the message comes again.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type DeadError, messageOf, type Verdict } from "../../contracts/index.ts";
@@ -15,6 +17,7 @@ import {
   type ConsumerOutcome,
   type DurableConsumer,
   ensureConsumer,
+  type GivenBack,
   type Nats,
   Pull,
   type PulledMessage,
@@ -46,6 +49,8 @@ export interface QueueReaderOptions {
   bury(message: PulledMessage, error: DeadError): Promise<void>;
   /** Whether the function takes a message at all. Others are acked. Default: each. */
   takes?: ((message: PulledMessage) => boolean) | undefined;
+  /** Keeps I7. Default: every delivery counts. */
+  givenBack?: GivenBack | undefined;
   events: QueueEvents;
 }
 
@@ -61,6 +66,8 @@ export interface QueueEvents {
 
 /** The pauses between two looks for a consumer that cannot be had, and between two tries to begin a batch. */
 const PAUSES: RetryPolicy = { maxDeliver: Number.POSITIVE_INFINITY, minMs: 500, maxMs: 15_000 };
+/** How long a message is kept back until its delivery is noted: it is given back without, where NATS does not answer. */
+const NOTE_MS = 2_000;
 const NO_VERDICT: Verdict = { kind: "retry", delaySeconds: undefined };
 
 export class QueueReader {
@@ -68,7 +75,10 @@ export class QueueReader {
   readonly #closing = new AbortController();
   readonly #grace = new AbortController();
   readonly #batches: Batches<PulledMessage>;
-  readonly #held = new Set<PulledMessage>();
+  /** With the number of its deliveries that do not count; undefined: not known. */
+  readonly #held = new Map<PulledMessage, number | undefined>();
+  /** Questions and notes of I7 under way. */
+  readonly #noting = new Set<Promise<void>>();
   readonly #running = new Set<Promise<void>>();
   /** Messages of I5 that wait for their run. */
   readonly #suspects: PulledMessage[] = [];
@@ -107,10 +117,12 @@ export class QueueReader {
     const waiting = [...this.#suspects.splice(0), ...this.#batches.clear()];
     for (const message of waiting) this.#giveBack(message);
     await this.#pull?.close();
+    await Promise.all(this.#noting);
     if (this.#running.size > 0) {
       const timer = setTimeout(() => this.#grace.abort(), graceMs);
       await Promise.allSettled(this.#running);
       clearTimeout(timer);
+      await Promise.all(this.#noting);
     }
     this.#options.events.state({ kind: "closed" });
   }
@@ -146,23 +158,53 @@ export class QueueReader {
       stream: consumer.stream,
       consumer: consumer.name,
       onMessage: (message) => this.#take(message),
+      onLate: (message) => this.#giveBack(message),
       onTrouble: () => void this.#look(),
     });
     return this.#pull;
   }
 
   #take(message: PulledMessage): void {
-    const { takes, events } = this.#options;
+    const { takes, events, givenBack } = this.#options;
     events.depth(message.pending);
-    if (this.#closing.signal.aborted) message.giveBack();
+    if (this.#closing.signal.aborted) this.#giveBack(message);
     else if (takes?.(message) === false) {
       message.ack();
       this.#pull?.want(1);
-    } else {
-      this.#held.add(message);
-      this.#extending ??= setInterval(() => this.#extend(), this.#options.consumer.ackWaitMs / 3);
-      this.#batches.add(message);
+    } else if (givenBack === undefined || message.deliveries === 1) this.#keep(message, 0);
+    else {
+      this.#hold(message, undefined);
+      this.#noteMeanwhile(this.#recount(message, givenBack));
     }
+  }
+
+  #keep(message: PulledMessage, uncounted: number): void {
+    this.#hold(message, uncounted);
+    this.#batches.add(message);
+  }
+
+  #hold(message: PulledMessage, uncounted: number | undefined): void {
+    this.#held.set(message, uncounted);
+    this.#extending ??= setInterval(() => this.#extend(), this.#options.consumer.ackWaitMs / 3);
+  }
+
+  /** The message that its function gets has the deliveries that count (I7). */
+  async #recount(message: PulledMessage, givenBack: GivenBack): Promise<void> {
+    const uncounted = await givenBack.countOf(message).catch((error: unknown) => {
+      this.#options.events.fault(error, "count the deliveries of a message");
+      return 0;
+    });
+    if (this.#closing.signal.aborted) {
+      this.#held.set(message, uncounted);
+      return this.#giveBack(message);
+    }
+    this.#held.delete(message);
+    this.#keep({ ...message, deliveries: Math.max(1, message.deliveries - uncounted) }, uncounted);
+  }
+
+  #noteMeanwhile(work: Promise<void>): void {
+    const noting: Promise<void> = work.finally(() => this.#noting.delete(noting));
+    this.#noting.add(noting);
   }
 
   #begin(): void {
@@ -196,7 +238,7 @@ export class QueueReader {
       return;
     }
     if (result === undefined || result.kind === "not-begun") {
-      for (const message of batch) this.#giveBack(message);
+      for (const message of batch) this.#giveBack(message, result === undefined);
       return;
     }
     await Promise.all(batch.map((message, at) => this.#settle(message, result, at)));
@@ -261,7 +303,22 @@ export class QueueReader {
     this.#release(message, end.kind);
   }
 
-  #giveBack(message: PulledMessage): void {
+  /** `counts`: a handler may have begun it. */
+  #giveBack(message: PulledMessage, counts = false): void {
+    const { givenBack } = this.#options;
+    if (givenBack === undefined || counts) {
+      message.giveBack();
+      this.#release(message, "given-back");
+    } else this.#noteMeanwhile(this.#giveBackNoted(message, givenBack));
+  }
+
+  async #giveBackNoted(message: PulledMessage, givenBack: GivenBack): Promise<void> {
+    const known = this.#held.get(message) ?? (message.deliveries === 1 ? 0 : undefined);
+    const note = async () => givenBack.note(message, (known ?? (await givenBack.countOf(message))) + 1);
+    const late = sleep(NOTE_MS, undefined, { ref: false });
+    await Promise.race([note(), late]).catch((error: unknown) =>
+      this.#options.events.fault(error, "note that a delivery does not count"),
+    );
     message.giveBack();
     this.#release(message, "given-back");
   }
@@ -277,7 +334,7 @@ export class QueueReader {
   }
 
   #extend(): void {
-    for (const message of this.#held) message.extend();
+    for (const message of this.#held.keys()) message.extend();
   }
 }
 

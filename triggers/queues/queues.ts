@@ -16,6 +16,7 @@ import {
   traceNames,
 } from "../../contracts/index.ts";
 import {
+  createGivenBack,
   type DeadLetters,
   type DurableConsumer,
   openDeadLetters,
@@ -162,6 +163,7 @@ class Queues implements TriggerKind {
       handle: (messages, signal) => this.#handle(name, reading, messages, signal),
       bury: (message, error) => this.#bury(name, reading, message, error),
       takes: (message) => source.takes(message, reading),
+      givenBack: createGivenBack(this.#parts.nats, consumer),
       events: this.#eventsOf(name, consumer, () => reader.inFlight),
     });
     return reader;

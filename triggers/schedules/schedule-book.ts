@@ -13,7 +13,12 @@ import type { ScheduleMessages, ScheduleStore, StoredSchedule } from "../../nats
 /** The state after a change, and records of ticks that do not run. Undefined: no change. */
 export type Decide = (
   before: ScheduleState | undefined,
-) => { state: ScheduleState; records?: readonly RunRecord[] } | undefined;
+) => Decided | undefined | Promise<Decided | undefined>;
+
+export interface Decided {
+  state: ScheduleState;
+  records?: readonly RunRecord[];
+}
 
 /** How often a change is decided anew. The others that changed the state each got on. */
 const MAX_CONFLICTS = 50;
@@ -29,7 +34,7 @@ export async function change(
 ): Promise<StoredSchedule | undefined> {
   for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
     const stored = await store.read(key);
-    const decision = decide(stored?.state);
+    const decision = await decide(stored?.state);
     if (decision === undefined) return undefined;
     const { state, records = [] } = decision;
     for (const record of records) await store.record(key, record);

@@ -103,7 +103,11 @@ export async function runSchedule(
   const { store, stored } = await find(nats, name, schedule);
   const tickMs = await store.nowMs();
   const id = `manual-${crypto.randomUUID().slice(0, 8)}`;
-  await change(store, stored, (before) => {
+  let tries = 0;
+  await change(store, stored, async (before) => {
+    tries += 1;
+    // A lost answer may have been that of a state whose run has ended since: it is not handed out again.
+    if (tries > 1 && (await store.records(stored)).some((record) => record.id === id)) return undefined;
     const state = before && decideManual(before, { id, tickMs, isManual: true });
     return state && { state };
   });

@@ -16,7 +16,15 @@ import {
   stores,
   subjects,
 } from "../../contracts/index.ts";
-import { keyOf, openSchedules, openSpecs, type PulledMessage, type ScheduleStore } from "../../nats/index.ts";
+import {
+  createGivenBack,
+  type DurableConsumer,
+  keyOf,
+  openSchedules,
+  openSpecs,
+  type PulledMessage,
+  type ScheduleStore,
+} from "../../nats/index.ts";
 import { readRule, type TickRule } from "../../ticks/index.ts";
 import type { TriggerKind, TriggerMetric, TriggerParts } from "../kind.ts";
 import { type BatchResult, type QueueEvents, QueueReader } from "../queues/queue-reader.ts";
@@ -118,12 +126,12 @@ class Schedules implements TriggerKind {
   ): QueueReader {
     const { nats } = this.#parts;
     const { stream, ackWaitMs, maxPending } = stores.schedules;
+    const consumer: DurableConsumer = {
+      ...{ stream, name, owner: "narun", ackWaitMs, maxPending, from: "first" },
+      filters: [nats.world.toWire(subject)],
+    };
     const reader = new QueueReader({
-      nats,
-      consumer: {
-        ...{ stream, name, owner: "narun", ackWaitMs, maxPending, from: "first" as const },
-        filters: [nats.world.toWire(subject)],
-      },
+      ...{ nats, consumer, givenBack: createGivenBack(nats, consumer) },
       ...{ size: 1, waitMs: 0, slots },
       policy: { maxDeliver: Number.POSITIVE_INFINITY, minMs: 200, maxMs: 10_000 },
       handle: async ([message], signal) => (message === undefined ? DONE : handle(message, signal)),

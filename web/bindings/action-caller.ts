@@ -2,24 +2,12 @@
  * Calls of actions by their names: `env.ORDERS.pay({ id })`. Each is a request of `fetch` beside it. The files of authors cannot be
  * imported here: `ActionError` is known by its shape there (functions/sdk/service/action-error.ts).
  */
+import { type Answer, type Init, ServiceError } from "./call-answer.ts";
+import { type CallSealing, openAnswer, refuseFetch, SEALED_TYPE, sealCall } from "./sealed-call.ts";
 
 /** The side of a service that calls use. */
 interface Fetches {
   fetch(path: string, init: Init): Promise<Answer>;
-}
-
-interface Init {
-  method: "POST";
-  headers: Record<string, string>;
-  body?: string;
-  signal: AbortSignal;
-}
-
-interface Answer {
-  status: number;
-  ok: boolean;
-  headers: { get(name: string): string | null };
-  text(): Promise<string>;
 }
 
 export interface CallOptions {
@@ -52,35 +40,18 @@ class ActionError extends Error {
   }
 }
 
-/** A call that failed otherwise. `code`: of narun's error catalogue. `issues`: the fields of an input that does not fit. */
-class ServiceError extends Error {
-  override readonly name = "ServiceError";
-  readonly code: string;
-  readonly status: number;
-  readonly requestId: string | undefined;
-  readonly issues: readonly { path: string; message: string }[] | undefined;
-
-  constructor(message: string, facts: Pick<ServiceError, "code" | "status" | "requestId" | "issues">) {
-    super(message);
-    this.code = facts.code;
-    this.status = facts.status;
-    this.requestId = facts.requestId;
-    this.issues = facts.issues;
-  }
-}
-
-/** The service, with a method for each name that it has not itself. */
-export function withActions<S extends object>(service: S): S {
+/** The service, with a method for each name that it has not itself. `sealing`: inputs and answers are sealed on their way. */
+export function withActions<S extends object>(service: S, sealing?: CallSealing): S {
   const made = new Map<string, (input?: unknown, options?: CallOptions) => Promise<unknown>>();
   return new Proxy(service, {
     get(target, key) {
       // A promise that is resolved with the object, and JSON.stringify, look these up.
       if (typeof key !== "string" || key in target || key === "then" || key === "toJSON")
-        return Reflect.get(target, key);
+        return key === "fetch" && sealing !== undefined ? refuseFetch : Reflect.get(target, key);
       const known = made.get(key);
       if (known !== undefined) return known;
       const call = (input?: unknown, options?: CallOptions) =>
-        callAction(target as unknown as Fetches, key, input, options);
+        callAction(target as unknown as Fetches, key, { input, sealing }, options);
       made.set(key, call);
       return call;
     },
@@ -90,18 +61,19 @@ export function withActions<S extends object>(service: S): S {
 async function callAction(
   service: Fetches,
   action: string,
-  input: unknown,
+  { input, sealing }: { input: unknown; sealing: CallSealing | undefined },
   { signal, timeout, hedge }: CallOptions = {},
 ): Promise<unknown> {
   const given = [
     ...(signal === undefined ? [] : [signal]),
     ...(timeout === undefined ? [] : [AbortSignal.timeout(timeout)]),
   ];
-  const body = JSON.stringify(input);
+  const sealed = sealing && (await sealCall(sealing, action, input));
+  const body = sealed === undefined ? JSON.stringify(input) : sealed.text;
   const send = (query: string, signal: AbortSignal) =>
     service.fetch(`${BY_NAME}${encodeURIComponent(action)}${query}`, {
       method: "POST",
-      headers: { "content-type": "application/json" },
+      headers: { "content-type": sealed === undefined ? "application/json" : SEALED_TYPE },
       ...(body === undefined ? {} : { body }),
       signal,
     });
@@ -109,7 +81,7 @@ async function callAction(
     hedge === undefined
       ? await send("", AbortSignal.any(given))
       : await hedged((signal) => send(HEDGED, AbortSignal.any([...given, signal])), hedge);
-  return readAnswer(answer);
+  return readAnswer(sealed === undefined ? answer : await openAnswer(sealed, answer));
 }
 
 /** Sends a second time after a while, and takes the first good answer. The other sending is called off. */

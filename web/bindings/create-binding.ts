@@ -6,6 +6,7 @@ import { KvBucket } from "./kv.ts";
 import { ObjectBucket } from "./objects.ts";
 import { Publisher } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { sealPort } from "./seal-port.ts";
 import { Service } from "./service.ts";
 import { Workflows } from "./workflows.ts";
 
@@ -18,7 +19,11 @@ interface Named {
 const constructors = {
   kv: ({ name }: Named) => new KvBucket(name),
   objects: ({ name }: Named) => new ObjectBucket(name),
-  service: ({ name, service }: Named & { service: string }) => withActions(new Service(name, service)),
+  service: ({ name, service, seal }: Named & { service: string; seal?: string }) =>
+    withActions(
+      new Service(name, service),
+      seal === undefined ? undefined : { service, label: seal, port: sealPort },
+    ),
   publish: ({ name }: Named) => new Publisher(name),
   events: ({ name }: Named) => new Events(name),
   ratelimit: ({ name }: Named) => new RateLimit(name),
@@ -41,6 +46,11 @@ export function createBinding(plan: BindingPlan): object {
 /** Makes the events of a service: by all its bindings, and below its own name. */
 export function createEventPort(): object {
   return new EventPort();
+}
+
+/** The keys of the function's labels, for values that its code seals itself. */
+export function createSealPort(): object {
+  return sealPort;
 }
 
 /** Makes the host's side of a workflow. */

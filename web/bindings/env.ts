@@ -1,4 +1,10 @@
-import { type BindingPlan, createBinding, createEventPort, createJournal } from "./create-binding.ts";
+import {
+  type BindingPlan,
+  createBinding,
+  createEventPort,
+  createJournal,
+  createSealPort,
+} from "./create-binding.ts";
 import type { JournalPlan } from "./journal.ts";
 
 /** The host's description of a function's `env`: values, secrets included, and bindings with an API of their own. */
@@ -21,6 +27,9 @@ const JOURNAL = "narun:journal";
 /** The property that `ctx.publish` of a service reads (functions/sdk/service/event-port.ts). */
 const EVENTS = "narun:events";
 
+/** The property by which code seals values of its own (functions/sdk/seal/seal-port.ts). */
+const SEAL = "narun:seal";
+
 export type Env = Readonly<Record<string, unknown>>;
 
 /** Creates the `env` of the handlers. A binding's object is created at the first access to its property. */
@@ -36,6 +45,7 @@ export function createEnv({ values, bindings, journal, service }: EnvPlan): Env 
   }
   if (journal !== undefined) hide(env, JOURNAL, () => createJournal(journal));
   if (service !== undefined) hide(env, EVENTS, createEventPort);
+  hide(env, SEAL, createSealPort);
   return Object.freeze(env);
 }
 

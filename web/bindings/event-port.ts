@@ -6,16 +6,18 @@ interface PublishOptions {
   ttl?: number;
   key?: string;
   id?: string;
+  encrypt?: string;
 }
 
 /** The events of a service, by `ctx` (functions/sdk/service/event-port.ts). The host knows the rights of all its bindings. */
 export class EventPort {
   async publish(subject: string, json: string | undefined, options: PublishOptions = {}): Promise<void> {
-    const { retain = false, ttl, key, id } = options;
+    const { retain = false, ttl, key, id, encrypt } = options;
     const crossing = await crossingValue(json ?? "");
     const type = json === undefined ? undefined : "application/json";
     try {
-      await callBinding("events.publish", undefined, subject, crossing, type, retain === true, ttl, key, id);
+      const facts = [type, retain === true, ttl, key, id, encrypt] as const;
+      await callBinding("events.publish", undefined, subject, crossing, ...facts);
     } catch (error) {
       dropCrossing(crossing);
       throw error;

@@ -17,6 +17,7 @@ interface PublishOptions {
   ttl?: number;
   key?: string;
   id?: string;
+  encrypt?: string;
 }
 
 /** The facts of an event, as the host tells them. */
@@ -48,13 +49,13 @@ export class Events {
     ...more: unknown[]
   ): Promise<{ sequence: number; isDuplicate: boolean }> {
     requireText("EVENTS.publish", "subject", subject);
-    requireKnownOptions("EVENTS.publish", options, ["retain", "ttl", "key", "id"]);
+    requireKnownOptions("EVENTS.publish", options, ["retain", "ttl", "key", "id", "encrypt"]);
     requireNoMore("EVENTS.publish", "(subject, value, options)", more);
-    const { retain = false, ttl, key, id } = options;
+    const { retain = false, ttl, key, id, encrypt } = options;
     const [data, type] = encodeValue(value);
     const crossing = await crossingValue(data);
     try {
-      const sent = [this.#name, subject, crossing, type, retain === true, ttl, key, id] as const;
+      const sent = [this.#name, subject, crossing, type, retain === true, ttl, key, id, encrypt] as const;
       const [sequence, isDuplicate] = (await callBinding("events.publish", ...sent)) as [number, boolean];
       return { sequence, isDuplicate };
     } catch (error) {

@@ -6,14 +6,18 @@ export interface JournalPlan {
   workflow: string;
   /** The paths of its routes, without `/*`. */
   paths: readonly string[];
+  /** Its values are sealed. */
+  isSealed: boolean;
 }
 
 export class Journal {
   readonly workflow: string;
   readonly paths: readonly string[];
+  readonly isSealed: boolean;
   readonly isAlone: boolean = isAlone;
 
-  constructor({ workflow, paths }: JournalPlan) {
+  constructor({ workflow, paths, isSealed }: JournalPlan) {
+    this.isSealed = isSealed;
     this.workflow = workflow;
     this.paths = paths;
   }
@@ -44,6 +48,14 @@ export class Journal {
   async last(id: string, waitMs: number): Promise<unknown> {
     const record = (await callBinding("workflow.last", id, waitMs)) as string | undefined;
     return record === undefined ? undefined : JSON.parse(record);
+  }
+
+  async open(id: string, messages: readonly unknown[]): Promise<unknown> {
+    return JSON.parse((await callBinding("workflow.open", id, JSON.stringify(messages))) as string);
+  }
+
+  async seal(id: string, record: unknown): Promise<unknown> {
+    return JSON.parse((await callBinding("workflow.seal", id, JSON.stringify(record))) as string);
   }
 
   async load(id: string): Promise<unknown> {

@@ -1,4 +1,6 @@
 /** The definition of an action: its options are checked, and its places over NATS and HTTP made of them. */
+
+import { LABEL } from "../seal/seal-port.ts";
 import type { HttpMethod } from "./description.ts";
 import { refuseUnknown, ServiceFault } from "./fault.ts";
 import { isSchema, type StandardSchema } from "./standard-schema.ts";
@@ -30,6 +32,11 @@ export interface ActionOptions<I, O, Name extends string = string> {
   idempotent?: boolean;
   /** It is offered to models over MCP. */
   tool?: boolean;
+  /**
+   * The label for which inputs, answers and the data of errors are sealed between the caller and this action (docs/encryption.md).
+   * Calls in clear are refused. Default: calls are in clear.
+   */
+  encrypt?: string;
 }
 
 /** An action with everything decided. */
@@ -45,12 +52,13 @@ export interface Action {
   isReadOnly: boolean;
   isIdempotent: boolean;
   isTool: boolean;
+  encrypt: string | undefined;
   handle(input: unknown, context: unknown, env: unknown): unknown;
 }
 
 const KEYS = [
   ...["description", "path", "method", "subject", "input", "output", "errors"],
-  ...["readOnly", "idempotent", "tool"],
+  ...["readOnly", "idempotent", "tool", "encrypt"],
 ];
 const NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 const METHODS: readonly string[] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -90,8 +98,10 @@ export function defineAction(
   if (!METHODS.includes(method)) refuse(`no action has the method ${method}; known: ${METHODS.join(", ")}`);
   if (method === "GET" && readOnly === false) refuse("a GET changes nothing, and it is not read-only");
   const isReadOnly = readOnly ?? method === "GET";
+  const encrypt = encryptOf(options, refuse);
   return {
-    ...{ name, description, method, isReadOnly },
+    ...{ name, description, isReadOnly, encrypt },
+    method: encrypt === undefined ? method : "POST",
     subject: subjectOf(service, options.subject ?? `${service}.${name}`, refuse),
     path: options.path === undefined ? undefined : pathOf(options.path, refuse),
     input: input as StandardSchema | undefined,
@@ -101,6 +111,22 @@ export function defineAction(
     isTool: tool === true,
     handle: handle as Action["handle"],
   };
+}
+
+/** The label of an action whose calls are sealed. Nothing of an input may stand in its address, and models send it in clear. */
+function encryptOf(
+  { encrypt, path, subject = "", method, tool }: ActionOptions<unknown, unknown>,
+  refuse: (why: string) => void,
+): string | undefined {
+  if (encrypt === undefined) return undefined;
+  if (typeof encrypt !== "string" || !LABEL.test(encrypt))
+    refuse(`encrypt is a label, as payments or user:42`);
+  if (path !== undefined || (method !== undefined && method !== "POST"))
+    refuse("an action with `encrypt` has no path and no method: a path shows its parameters");
+  if (/[{*>]/.test(subject))
+    refuse("the subject of an action with `encrypt` has no parameters: they would be in clear");
+  if (tool === true) refuse("an action with `encrypt` is no tool: models send their input in clear");
+  return encrypt;
 }
 
 function subjectOf(service: string, subject: string, refuse: (why: string) => void): string {

@@ -12,7 +12,8 @@ import { CallContext } from "./context.ts";
 import { problem } from "./problem.ts";
 import { readInput } from "./read-input.ts";
 import type { Found } from "./router.ts";
-import { check, type FieldIssue } from "./standard-schema.ts";
+import { openCall } from "./sealed-call.ts";
+import { type Checked, check, type FieldIssue } from "./standard-schema.ts";
 
 export interface Incoming {
   request: Request;
@@ -24,9 +25,19 @@ export interface Incoming {
 /** The end of the URL of a call that may be sent twice (web/bindings/action-caller.ts). */
 const HEDGED = "?hedged";
 
-export async function callAction(
+export async function callAction(found: Found, incoming: Incoming): Promise<Response> {
+  const { request, env, context, service } = incoming;
+  const { requestId } = context;
+  const opened = await openCall(found.action, { request, env, service, requestId });
+  if (opened instanceof Response) return opened;
+  if (opened === undefined) return answer(found, incoming, () => readInput(found, request));
+  return opened.seal(await answer(found, incoming, async () => ({ ok: true, value: opened.input })));
+}
+
+async function answer(
   found: Found,
   { request, env, context, service }: Incoming,
+  read: () => Promise<Checked>,
 ): Promise<Response> {
   const { action, captured } = found;
   const { requestId } = context;
@@ -34,7 +45,7 @@ export async function callAction(
     const detail = `${service}.${action.name} is neither read-only nor idempotent: call it without \`hedge\``;
     return problem("NOT_IDEMPOTENT", { requestId, detail });
   }
-  const given = await readInput(found, request);
+  const given = await read();
   const input = given.ok ? await check(action.input, given.value) : given;
   if (!input.ok) {
     const issues = input.issues;

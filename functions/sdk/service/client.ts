@@ -45,6 +45,19 @@ export interface ConnectOptions {
   nats?: string | NatsAccess;
   /** How long a call may take where it says nothing else. Default 30,000. */
   timeoutMs?: number;
+  /** Seals inputs and answers, for actions with `encrypt`. Default: calls are in clear. */
+  seal?: ConnectSeal;
+}
+
+/** The label of sealed calls, and the key file that opens it. */
+export interface ConnectSeal {
+  label: string;
+  /** The caller: `user:NAME`, to whom the label is granted. */
+  as: string;
+  /** The folder with the caller's key file: `user-NAME.json`. */
+  keys: string;
+  /** The passphrase of that file. Default: it is under none. */
+  passphrase?: string;
 }
 
 /** A service, its actions as methods, and the connection behind them. */

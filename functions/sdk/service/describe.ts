@@ -26,12 +26,13 @@ export function describe(service: Described): Description {
 }
 
 function describeAction(action: Action): ActionDescription {
-  const { name, description, subject, path, method, isReadOnly, isIdempotent, isTool } = action;
+  const { name, description, subject, path, method, isReadOnly, isIdempotent, isTool, encrypt } = action;
   const place = `action "${name}"`;
   return {
     ...{ name, subject, method, isReadOnly, isIdempotent, isTool },
     ...(description === undefined ? {} : { description }),
     ...(path === undefined ? {} : { path }),
+    ...(encrypt === undefined ? {} : { encrypt }),
     ...named("input", schemaOf(action.input, "input", `the input of ${place}`)),
     ...named("output", schemaOf(action.output, "output", `the output of ${place}`)),
     errors: [...action.errors].map(([error, { status, data }]) => ({

@@ -18,6 +18,7 @@ export interface ActionDescription {
   isReadOnly: boolean;
   isIdempotent: boolean;
   isTool: boolean;
+  encrypt?: string;
 }
 
 export interface EventDescription {
@@ -28,6 +29,7 @@ export interface EventDescription {
   isForEach: boolean;
   schema?: JsonSchema;
   maxDeliver?: number;
+  encrypt?: string;
 }
 
 export interface Description {

@@ -9,6 +9,8 @@ export interface PublishOptions {
   key?: string;
   /** A second event of this id within ten minutes is not published. */
   id?: string;
+  /** The label for which the value is sealed (docs/encryption.md). Default: that of a binding for the subject; else it is in clear. */
+  encrypt?: string;
 }
 
 export interface EventPort {

@@ -6,6 +6,8 @@ export const PROBLEMS = {
   INVALID_OUTPUT: { title: "The service's answer does not fit the schema of its action", status: 500 },
   ACTION_ERROR: { title: "The action failed with an error that it declares", status: 400 },
   NOT_IDEMPOTENT: { title: "A call of this action may not be sent twice", status: 409 },
+  SEAL_MISSING: { title: "The value is not sealed, and has to be", status: 400 },
+  SEAL_STALE: { title: "The sealed input is too old, or from the future", status: 400 },
   NO_SUCH_ACTION: { title: "The service has no such action", status: 404 },
 } as const;
 
@@ -23,6 +25,17 @@ export function problem(code: ProblemCode, { requestId, status, ...facts }: Fact
   const body = { type: `urn:narun:error:${code}`, title, status: status ?? usual, code, ...facts, requestId };
   return new Response(JSON.stringify(body), {
     status: body.status,
+    headers: { "content-type": "application/problem+json" },
+  });
+}
+
+/** A refusal to open or to seal, by the code of the host. `detail`: its message, which has no part of a value. */
+export function sealProblem(code: string, { requestId, detail }: Facts): Response {
+  const status = code.startsWith("SEAL_") ? 400 : 503;
+  const title = "The call cannot be opened or sealed here";
+  const body = { type: `urn:narun:error:${code}`, title, status, code, detail, requestId };
+  return new Response(JSON.stringify(body), {
+    status,
     headers: { "content-type": "application/problem+json" },
   });
 }

@@ -115,6 +115,8 @@ export interface ServiceLife {
   readonly fault: ServiceFault | undefined;
   readonly startHandlers: readonly LifeHandler<unknown>[];
   readonly stopHandlers: readonly LifeHandler<unknown>[];
+  /** By their names. */
+  readonly actions: ReadonlyMap<string, Action>;
 }
 
 /**
@@ -145,7 +147,14 @@ class Definition implements ServiceFunction<never> {
 
   constructor(options: ServiceOptions<Record<string, DeclaredError>>) {
     this.#options = options ?? {};
-    this["~service"] = { name: options?.name, fault: undefined, startHandlers: [], stopHandlers: [] };
+    const actions = this.#actions;
+    this["~service"] = {
+      name: options?.name,
+      fault: undefined,
+      startHandlers: [],
+      stopHandlers: [],
+      actions,
+    };
     // As a member of its own it goes on in `{ ...orders }`.
     this.fetch = (request, env, context) => this.#serve(request, env, context);
     this.#define(service, () => {
@@ -233,19 +242,16 @@ class Definition implements ServiceFunction<never> {
   /** The handlers of triggers (S2). */
   #listen(): void {
     const listeners = this.#listeners;
+    const hearing = (env: unknown, context: Context) => ({
+      env,
+      contextOf: (event: ServiceEvent, more: Parameters<Parameters<typeof hear>[2]["contextOf"]>[1]) =>
+        new CallContext(context, { ...more, env, subject: event.subject }),
+    });
     Object.assign(this, {
       message: (message: Message, env: unknown, context: Context) =>
-        hear(
-          listeners,
-          message,
-          (event, more) => new CallContext(context, { ...more, env, subject: event.subject }),
-        ),
+        hear(listeners, message, hearing(env, context)),
       queue: (batch: MessageBatch, env: unknown, context: Context) =>
-        hearBatch(
-          listeners,
-          batch,
-          (event, more) => new CallContext(context, { ...more, env, subject: event.subject }),
-        ),
+        hearBatch(listeners, batch, hearing(env, context)),
     });
   }
 }

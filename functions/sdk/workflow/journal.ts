@@ -21,6 +21,12 @@ export interface Journal {
   send(workflow: string, id: string, input: WorkflowInput): Promise<void>;
   /** The last record, or the next final one; `null`: started, without a record; undefined: no such workflow. */
   last(id: string, waitMs: number): Promise<WorkflowRecord | null | undefined>;
+  /** Whether its values are sealed. The methods of this object take and give them in clear. */
+  readonly isSealed: boolean;
+  /** Messages of a journal with their values in clear. */
+  open(id: string, messages: readonly JournalMessage[]): Promise<JournalMessage[]>;
+  /** A record as the journal has it. */
+  seal(id: string, record: WorkflowRecord): Promise<WorkflowRecord>;
   load(id: string): Promise<JournalMessage[]>;
   moreInputs(id: string, seen: number, waitMs: number): Promise<JournalMessage[]>;
   publish(subject: string, data: string, messageId: string): Promise<void>;

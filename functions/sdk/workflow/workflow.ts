@@ -26,6 +26,9 @@ export interface WorkflowModule {
   workflow(request: Request, env: unknown, context: Context): Promise<Response>;
 }
 
+/** Stands in each message that has a sealed value. */
+const SEALED = '"~sealed"';
+
 /** The head of a call of an executor: a line of JSON. The lines behind it are the journal. */
 interface CallHead {
   id: string;
@@ -48,8 +51,12 @@ export function workflow<Input = unknown, Result = unknown, E = unknown>(
     async workflow(request, env, context) {
       const [head = "", ...lines] = (await request.text()).split("\n");
       const { id, isTakeover, revision } = JSON.parse(head) as CallHead;
-      const messages = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as JournalMessage);
       const journal = journalOf(env);
+      const told = lines.filter((line) => line !== "");
+      const stored = told.map((line) => JSON.parse(line) as JournalMessage);
+      // A sealed workflow may have started one in clear, or have ended in it.
+      const isSealed = journal.isSealed || told.some((line) => line.includes(SEALED));
+      const messages = isSealed ? await journal.open(id, stored) : stored;
       // The host hears of it before the first effect, as calls keep their order.
       journal.run(id).catch(() => undefined);
       const options = { id, messages, env, journal };
@@ -60,8 +67,10 @@ export function workflow<Input = unknown, Result = unknown, E = unknown>(
           for (const [, fate] of got) if (fate === "ok" || fate === "error") steps += 1;
         },
       });
-      const outcome: WorkflowOutcome = { ...(await executor.run()), steps };
-      return Response.json(outcome);
+      const ended = await executor.run();
+      const outcome: WorkflowOutcome = { ...ended, steps };
+      if (!journal.isSealed || ended.outcome !== "ended") return Response.json(outcome);
+      return Response.json({ ...outcome, record: await journal.seal(id, ended.record) });
     },
   };
 }
@@ -105,6 +114,8 @@ function createExecutor(
         random: numbers ?? random(0),
       });
       onContext?.(context);
+      const refused = refusedOf(messages);
+      if (refused !== undefined) return Promise.resolve({ state: "failed", error: refused });
       return runCode(code, context, state, input);
     },
     port: {
@@ -126,6 +137,14 @@ function createExecutor(
         }),
     },
   });
+}
+
+/** The error of a run whose input could not be opened. */
+function refusedOf(messages: readonly JournalMessage[]): Error | undefined {
+  const start = messages.find((message) => message.in?.t === "start")?.in;
+  if (start?.t !== "start" || start.refused === undefined) return undefined;
+  const text = `${start.refused}: the input of the workflow is not sealed for it`;
+  return Object.assign(new Error(text), { code: start.refused });
 }
 
 /** The workflows above one, from the first: `workflow/id`. */

@@ -15,10 +15,13 @@ import { WORKFLOW, workflowSource } from "./code.ts";
 import { type Effects, startEffects } from "./effects.ts";
 import { type Kill, killsOf, kindsOf } from "./kills.ts";
 import { type Narun, startNarun } from "./processes.ts";
+import type { ServerCount } from "./servers.ts";
 
 export interface MatrixOptions {
   /** The program of nats-server. */
   binary: string;
+  /** One, or a cluster of three, of which one is killed at a time. Default: one. */
+  servers?: ServerCount;
   seed: number;
   workflows: number;
   /** How many workflows are under way at a time. Each further one waits for one more kill. */
@@ -43,7 +46,7 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
   const random = createRandom(options.seed);
   const watch = new Watch();
   await using effects = await startEffects(options.binary, (isDone) => watch.atEffect(isDone));
-  await using narun = await startNarun(options.binary);
+  await using narun = await startNarun(options.binary, options.servers ?? 1);
   watch.follow(narun.connection);
   await narun.push(WORKFLOW, workflowSource(effects.url), {
     workflow: true,

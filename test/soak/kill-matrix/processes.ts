@@ -1,4 +1,4 @@
-/** A narun whose processes are killed: a nats-server, two node-runners with their hosts, and a gateway, each started again. */
+/** A narun whose processes are killed: nats-servers, two node-runners with their hosts, and a gateway, each started again. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -7,14 +7,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { firstLine } from "../../../bench/system.ts";
 import { pushBuild } from "../../../control/index.ts";
-import { connectNats, type Nats } from "../../../nats/index.ts";
+import type { Nats } from "../../../nats/index.ts";
 import { eventually } from "../../harness/eventually.ts";
 import { buildSource } from "../../harness/function-source.ts";
-import { startTestNats } from "../../harness/nats.ts";
 import { startTestNode, type TestNode } from "../../harness/node-process.ts";
 import { rolesOf } from "../processes.ts";
 import type { Random } from "../random.ts";
 import type { Victim } from "./kills.ts";
+import { type ServerCount, startServers } from "./servers.ts";
 
 export interface Narun extends AsyncDisposable {
   /** The base URL of the gateway: it stays. */
@@ -30,13 +30,12 @@ const main = fileURLToPath(new URL("../../../cli/main.ts", import.meta.url));
 const NODES = 2;
 const START_MS = 60_000;
 
-export async function startNarun(binary: string): Promise<Narun> {
+export async function startNarun(binary: string, servers: ServerCount): Promise<Narun> {
   await using stack = new AsyncDisposableStack();
-  const nats = stack.use(await startTestNats({ binary }));
+  const nats = await startServers(servers, binary, stack);
+  const { connection } = nats;
   const cacheDir = await mkdtemp(join(tmpdir(), "narun-matrix-"));
   stack.defer(() => rm(cacheDir, { recursive: true, force: true }));
-  const connection = await connectNats({ url: nats.url, name: "kill matrix" });
-  stack.defer(() => connection.close());
   let started = 0;
   const startNode = () => {
     started += 1;
@@ -69,8 +68,8 @@ export async function startNarun(binary: string): Promise<Narun> {
       gateway = await eventually(again, { timeoutMs: START_MS });
       return true;
     },
-    async "nats-server"() {
-      await nats.kill9();
+    async "nats-server"(random) {
+      await nats.kill(random);
       return true;
     },
   };

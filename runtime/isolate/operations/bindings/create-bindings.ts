@@ -7,6 +7,7 @@ import { createKvOperations } from "./kv.ts";
 import { createObjectOperations } from "./objects.ts";
 import { createPublishOperations } from "./publish.ts";
 import { createRateLimitOperations } from "./ratelimit.ts";
+import { createSealOperations } from "./seal.ts";
 import { createServiceOperations } from "./service.ts";
 import { createWorkflowOperations } from "./workflow.ts";
 import { createWorkflowClientOperations } from "./workflow-client.ts";
@@ -40,6 +41,7 @@ export function createBindings({ config, ...parts }: BindingsOptions): HostOpera
   return Object.assign(
     {},
     ...Object.values(operationsOf).map((create) => create(context)),
+    createSealOperations(context),
     config.workflow === undefined ? {} : createWorkflowOperations({ ...context, config }),
   );
 }

@@ -20,6 +20,7 @@ import { type CallContext, CallError, type HostOperations } from "../../process/
 import { traceToHandOn } from "../handed-on-trace.ts";
 import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
+import { createEventSealing } from "./event-sealing.ts";
 import { createLargeValues, type LargeValues } from "./large-values.ts";
 
 const DEFAULT_TIMEOUT_MS = 5_000;
@@ -60,12 +61,14 @@ export function createEventOperations(context: BindingContext): HostOperations {
 
 function createPublish({ context, open, large, rightsOf }: EventParts): HostOperations {
   const { name: source, streams } = context;
+  const sealing = createEventSealing(context);
   const limits = { maxBytes: streams.nats.maxPayload - MAX_HEADER_BYTES, label: "The value of an event" };
   return {
-    "events.publish": ([name, subjectValue, data, type, retain, ttl, key, id], call) => {
+    "events.publish": ([name, subjectValue, data, type, retain, ttl, key, id, encrypt], call) => {
       const { publishes } = rightsOf(name);
       const subject = readSubject(subjectValue);
       if (!matchesAny(publishes, subject)) refuse(subject, publishes, "publish");
+      const seal = sealing.of({ name, subject, encrypt });
       const event = {
         ...{ subject, source, retain: retain === true },
         headers: headersOf(type, call),
@@ -73,8 +76,12 @@ function createPublish({ context, open, large, rightsOf }: EventParts): HostOper
         id: readLine(id, "id", MAX_ID_LENGTH),
         ttlSeconds: readWhole(ttl, { name: "ttl", min: 1, max: MAX_EVENT_TTL_SECONDS }),
       };
-      return large.accept(data, limits, call, async (bytes) => {
-        const published = await (await open()).publish({ ...event, data: bytes }).catch(toBindingError);
+      const bounds = { ...limits, maxBytes: seal?.fitting(limits.maxBytes) ?? limits.maxBytes };
+      return large.accept(data, bounds, call, async (bytes) => {
+        const sealed = await seal?.seal(bytes, event.headers);
+        const published = await (await open())
+          .publish({ ...event, data: bytes, ...sealed })
+          .catch(toBindingError);
         return [published.sequence, published.isDuplicate];
       });
     },
@@ -83,6 +90,7 @@ function createPublish({ context, open, large, rightsOf }: EventParts): HostOper
 
 function createHearing({ context, open, large, rightsOf }: EventParts): HostOperations {
   const { streams, endOf } = context;
+  const sealing = createEventSealing(context);
   let waits = 0;
   const wait = async (pattern: string, timeoutMs: number, call: CallContext) => {
     if (waits >= MAX_WAITS)
@@ -105,7 +113,7 @@ function createHearing({ context, open, large, rightsOf }: EventParts): HostOper
       const timeoutMs =
         readWhole(timeout, { name: "timeout", min: 1, max: MAX_TIMEOUT_MS }) ?? DEFAULT_TIMEOUT_MS;
       const event = await wait(pattern, timeoutMs, call);
-      if (event !== undefined) return deliver(large, event, call);
+      if (event !== undefined) return deliver(large, await sealing.open(event, name), call);
       throw new CallError("TimeoutError", `${JSON.stringify(pattern)}: no event within ${timeoutMs} ms`);
     },
     "events.last": async ([name, subjectValue], call) => {
@@ -113,7 +121,7 @@ function createHearing({ context, open, large, rightsOf }: EventParts): HostOper
       const subject = readSubject(subjectValue);
       if (!matchesAny(hears, subject)) refuse(subject, hears, "hear");
       const event = await (await open()).lastOf(subject).catch(toBindingError);
-      return event === undefined ? undefined : deliver(large, event, call);
+      return event === undefined ? undefined : deliver(large, await sealing.open(event, name), call);
     },
   };
 }

@@ -30,6 +30,7 @@ function planJournal({ name, routes, workflow, workflowOf }: FunctionConfig): En
   if (workflow === undefined) return undefined;
   return {
     workflow: workflowOf ?? name,
+    isSealed: workflow.seal !== undefined,
     paths: [...new Set(routes.map(({ path }) => path.replace(/\/\*?$/, "")))],
   };
 }

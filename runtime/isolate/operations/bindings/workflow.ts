@@ -17,6 +17,8 @@ import { createHeaders, Journals, type Nats, toMessage, type WorkflowName } from
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
+import { createSealedJournals, type SealedJournals } from "./sealed-journals.ts";
+import { createSealing } from "./sealing.ts";
 import { inTrace, readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
 import { WorkflowRuns } from "./workflow-runs.ts";
 
@@ -31,17 +33,20 @@ export function createWorkflowOperations({
   streams: { nats },
   config,
   endOf,
+  sealer,
+  allDeclared,
 }: WorkflowContext): HostOperations {
   const runs = new WorkflowRuns(nats);
   const own = config.workflowOf ?? config.name;
   const journals = new Journals(nats);
+  const sealed = createSealedJournals(sealer, config.workflow?.seal);
   const nameOf = (id: unknown, workflow: unknown = own) => ({
     workflow: readWorkflow(workflow, own, config),
     id: readId(id),
   });
   const mostBytes = nats.maxPayload - MAX_HEADER_BYTES;
   return {
-    ...createReadOperations(journals, nats, nameOf),
+    ...createReadOperations({ journals, nats, nameOf, sealed }),
     "workflow.run": ([id], { owner }) => {
       const end = endOf(owner);
       if (end !== undefined) runs.begin(nameOf(id), end);
@@ -49,7 +54,8 @@ export function createWorkflowOperations({
     },
     "workflow.append": async ([id, recordValue, after, dueValue, state]) => {
       const name = nameOf(id);
-      const record = readPayload(recordValue, "a record", mostBytes);
+      const clear = readPayload(recordValue, "a record", mostBytes);
+      const record = readPayload(await sealed.sealRecord(name, clear), "a record", mostBytes);
       const due = readWhole(dueValue, { name: "due", min: 0, max: MAX_TIME_MS });
       const seq = await journals.append(name, record, readSequence(after), due);
       const isEnd = state === "done" || state === "failed" || state === "cancelled";
@@ -58,7 +64,8 @@ export function createWorkflowOperations({
     },
     "workflow.start": async ([workflow, id, inputValue, waitValue], { trace }) => {
       const name = nameOf(id, workflow);
-      const input = inTrace(readInput(readPayload(inputValue, "the input", mostBytes)), trace);
+      const clear = inTrace(readInput(readPayload(inputValue, "the input", mostBytes)), trace);
+      const input = await sealed.sealInput(name, clear);
       const waitMs = readWait(waitValue);
       let isNew = false;
       const begin = async () => {
@@ -66,24 +73,34 @@ export function createWorkflowOperations({
       };
       if (waitMs > 0) {
         const ended = await journals.end(name, waitMs, begin);
-        return [isNew, ended ? JSON.stringify(ended.record) : undefined];
+        return [isNew, ended ? JSON.stringify(await sealed.openRecord(name, ended.record)) : undefined];
       }
       await begin();
       if (!isNew && input.t === "start" && input.parent !== undefined)
         await requireChild(journals, name, input.parent);
       const last = isNew ? undefined : await journals.last(name);
-      return [isNew, last ? JSON.stringify(last.record) : undefined];
+      return [isNew, last ? JSON.stringify(await sealed.openRecord(name, last.record)) : undefined];
     },
     "workflow.send": async ([workflow, id, inputValue]) => {
+      const name = nameOf(id, workflow);
       const input = readInput(readPayload(inputValue, "the payload", mostBytes));
-      await journals.send(nameOf(id, workflow), input);
+      await journals.send(name, await sealed.sealInput(name, input));
       return undefined;
     },
     "workflow.publish": async ([subjectValue, dataValue, messageId]) => {
       const subject = readSubject(subjectValue, config);
       const headers = createHeaders();
       headers.set("Nats-Msg-Id", [readMessageId(messageId)]);
-      nats.publish(subject, readPayload(dataValue, "a message", mostBytes), headers);
+      const data = readPayload(dataValue, "a message", mostBytes);
+      const label = allDeclared("publish").find(
+        ({ seal, subjects: patterns }) =>
+          seal !== undefined && patterns.some((one) => matchesSubject(one, subject)),
+      )?.seal;
+      const bytes =
+        label === undefined
+          ? data
+          : await createSealing(sealer, label).seal(Buffer.from(data), ["subject", subject]);
+      nats.publish(subject, bytes, headers);
       await nats.flush();
       return undefined;
     },
@@ -104,15 +121,36 @@ async function requireChild(journals: Journals, name: WorkflowName, parent: Work
 
 type NameOf = (id: unknown, workflow?: unknown) => WorkflowName;
 
-function createReadOperations(journals: Journals, nats: Nats, nameOf: NameOf): HostOperations {
+interface ReadParts {
+  journals: Journals;
+  nats: Nats;
+  nameOf: NameOf;
+  sealed: SealedJournals;
+}
+
+/** Upper bound of a journal that is opened at once. */
+const MAX_JOURNAL_CHARACTERS = 256 * 1024 * 1024;
+
+function createReadOperations({ journals, nats, nameOf, sealed }: ReadParts): HostOperations {
   return {
+    "workflow.open": async ([id, messages]) => {
+      const name = nameOf(id);
+      const text = readPayload(messages, "a journal", MAX_JOURNAL_CHARACTERS);
+      return JSON.stringify(await sealed.openMessages(name, JSON.parse(text)));
+    },
+    "workflow.seal": ([id, record]) =>
+      sealed.sealRecord(nameOf(id), readPayload(record, "a record", MAX_JOURNAL_CHARACTERS)),
     "workflow.last": async ([id, waitValue]) => {
       const name = nameOf(id);
       const waitMs = readWait(waitValue);
       const last = waitMs > 0 ? await journals.end(name, waitMs) : await journals.last(name);
-      return last === undefined ? undefined : JSON.stringify(last?.record ?? null);
+      if (last === undefined || last === null) return last === null ? "null" : undefined;
+      return JSON.stringify(await sealed.openRecord(name, last.record));
     },
-    "workflow.load": async ([id]) => JSON.stringify((await journals.read(nameOf(id))).map(toMessage)),
+    "workflow.load": async ([id]) => {
+      const name = nameOf(id);
+      return JSON.stringify(await sealed.openMessages(name, (await journals.read(name)).map(toMessage)));
+    },
     "workflow.inputs": async ([id, seenValue, waitValue], { signal }) => {
       const name = nameOf(id);
       const seen = readSequence(seenValue);
@@ -122,9 +160,10 @@ function createReadOperations(journals: Journals, nats: Nats, nameOf: NameOf): H
       signal.addEventListener("abort", () => resolve(), { once: true });
       try {
         const found = await journals.inputsAfter(name, seen);
-        if (found.length > 0) return JSON.stringify(found);
+        if (found.length > 0) return JSON.stringify(await sealed.openMessages(name, found));
         await promise;
-        return JSON.stringify(signal.aborted ? [] : await journals.inputsAfter(name, seen));
+        if (signal.aborted) return "[]";
+        return JSON.stringify(await sealed.openMessages(name, await journals.inputsAfter(name, seen)));
       } finally {
         clearTimeout(timer);
         subscription.unsubscribe();

@@ -1,0 +1,49 @@
+/** The journals of workflows as the code sees them: their values in clear. On their way and in the stream they are sealed. */
+import {
+  type JournalMessage,
+  SealedJournal,
+  type WorkflowInput,
+  type WorkflowRecord,
+} from "../../../../contracts/index.ts";
+import { labelOfSealed } from "../../../../keys/index.ts";
+import type { WorkflowName } from "../../../../nats/index.ts";
+import type { BindingContext } from "./binding-context.ts";
+import { createSealing } from "./sealing.ts";
+
+export interface SealedJournals {
+  sealInput(name: WorkflowName, input: WorkflowInput): Promise<WorkflowInput>;
+  /** `record`: JSON, and so is the result. */
+  sealRecord(name: WorkflowName, record: string): Promise<string>;
+  openRecord(name: WorkflowName, record: WorkflowRecord): Promise<WorkflowRecord>;
+  openMessages(name: WorkflowName, messages: readonly JournalMessage[]): Promise<JournalMessage[]>;
+}
+
+/** `label`: undefined for journals in clear. Those of others that are sealed are opened all the same. */
+export function createSealedJournals(
+  sealer: BindingContext["sealer"],
+  label: string | undefined,
+): SealedJournals {
+  const seals = {
+    async seal(one: string, place: Parameters<ReturnType<typeof createSealing>["seal"]>[1], text: string) {
+      return Buffer.from(await createSealing(sealer, one).seal(Buffer.from(text), place)).toString();
+    },
+    async open(
+      one: string | undefined,
+      place: Parameters<ReturnType<typeof createSealing>["open"]>[1],
+      sealed: string,
+    ) {
+      const sealing = createSealing(sealer, one ?? labelOfSealed(sealed) ?? "none");
+      return Buffer.from(await sealing.open(Buffer.from(sealed), place)).toString();
+    },
+  };
+  const of = (name: WorkflowName) => new SealedJournal(seals, label, name);
+  return {
+    sealInput: (name, input) => of(name).sealInput(input),
+    async sealRecord(name, record) {
+      if (label === undefined) return record;
+      return JSON.stringify(await of(name).sealRecord(JSON.parse(record) as WorkflowRecord));
+    },
+    openRecord: (name, record) => of(name).openRecord(record),
+    openMessages: (name, messages) => of(name).openMessages(messages),
+  };
+}
