@@ -48,7 +48,14 @@ export {
   systemLogin,
 } from "./identity/network.ts";
 export { claimsTime, pushClaims } from "./identity/resolver.ts";
-export { dropEnded, isUserKey, revokeUser, rotateRole, withPresentRights } from "./identity/rotation.ts";
+export {
+  dropEnded,
+  endFormer,
+  isUserKey,
+  revokeUser,
+  rotateRole,
+  withPresentRights,
+} from "./identity/rotation.ts";
 export { Absences } from "./journals/absences.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";

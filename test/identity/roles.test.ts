@@ -134,7 +134,6 @@ describe("publish", () => {
     ["$KV.narun-network.state", ["cli"]],
     ["$JS.API.DIRECT.GET.KV_narun-network.$KV.narun-network.state", ["node", "cli"]],
     ["$JS.API.STREAM.DELETE.KV_narun-network", ["cli"]],
-    ["$SYS.REQ.CLAIMS.UPDATE", []],
     ["$KV.narun-mcp-keys.key", ["node", "cli"]],
   ])("%s: %j", async (subject, roles) => expect(await mayPublish(subject)).toEqual(roles));
 });
