@@ -12,7 +12,7 @@ export type { Registration } from "./door/discovery-answer.ts";
 export { type Door, openDoor } from "./door/door.ts";
 export { consumerName } from "./door/guest-connection.ts";
 export type { GuestMessage, TraceGuest } from "./door/guest-message.ts";
-export { createGuestRules, openRules } from "./door/guest-rules.ts";
+export { createGuestRules, type GuestRules, guardedRules, openRules } from "./door/guest-rules.ts";
 export { type DueQueue, type DueWork, openDueQueue, UNTOLD_MS } from "./due/due-queue.ts";
 export { readNews, type StoredEvent } from "./events/event-message.ts";
 export { type Events, openEvents } from "./events/events.ts";
@@ -48,7 +48,14 @@ export {
   systemLogin,
 } from "./identity/network.ts";
 export { claimsTime, pushClaims } from "./identity/resolver.ts";
-export { dropEnded, isUserKey, revokeUser, rotateRole, withPresentRights } from "./identity/rotation.ts";
+export {
+  dropEnded,
+  endFormer,
+  isUserKey,
+  revokeUser,
+  rotateRole,
+  withPresentRights,
+} from "./identity/rotation.ts";
 export { Absences } from "./journals/absences.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";

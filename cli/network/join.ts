@@ -46,9 +46,13 @@ export async function joinNetwork({ target, dataDir, route }: JoinOptions): Prom
   const login = { creds: token.creds, ca };
   const nats = await connectNats({ url, login, worldId: "none", name: "narun join" }).catch(
     (error: unknown) => {
-      // The server knows neither the account nor the key that signed the token.
+      // The server is of the token's network, as its certificates tell: its clock is another, or the key of tokens.
       if (isNarunError(error, "NATS_LOGIN_REFUSED"))
-        throw new NarunError("JOIN_TOKEN_FOREIGN", { detail: messageOf(error) }, { cause: error });
+        throw new NarunError(
+          "JOIN_TOKEN_EXPIRED",
+          { detail: `${host}:${port} does not take it, by its own clock or since the key of tokens changed` },
+          { cause: error },
+        );
       throw error;
     },
   );

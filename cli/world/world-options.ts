@@ -17,6 +17,7 @@ import {
 } from "../options/listen.ts";
 import { logLevel } from "../options/log-level.ts";
 import { resolveNats } from "../options/nats-access.ts";
+import { isLoopback } from "../options/network.ts";
 import { egressDeny, nodeBounds } from "../options/node.ts";
 import { replicas } from "../options/replicas.ts";
 import { flagArguments } from "../options/resolve.ts";
@@ -111,6 +112,19 @@ export function addressesOf(world: World) {
   };
 }
 
+/** The doors that other machines reach, and whom they take. */
+function openTo({ gateway, natsUrl, login }: World): string[] {
+  const doors = [
+    ["http (everyone)", gateway.httpUrl],
+    ["grpc (everyone)", gateway.grpcAddress && `tcp://${gateway.grpcAddress}`],
+    ["metrics (everyone)", gateway.metricsUrl],
+    [login === undefined ? "nats (as its server says)" : "nats (logins, over TLS)", natsUrl.split(",")[0]],
+  ] as const;
+  return doors.flatMap(([name, url]) =>
+    url === undefined || isLoopback(new URL(url).hostname) ? [] : [name],
+  );
+}
+
 export function showAddresses(output: Output, world: World): void {
   const { dim } = output.colours;
   output.line(`${dim("http   ")}  ${world.gateway.httpUrl}`);
@@ -118,6 +132,8 @@ export function showAddresses(output: Output, world: World): void {
   output.line(`${dim("metrics")}  ${world.gateway.metricsUrl}/metrics`);
   output.line(`${dim("nats   ")}  ${world.natsUrl}`);
   const { login } = world;
+  const open = openTo(world);
+  if (open.length > 0) output.line(`${dim("open   ")}  other machines reach ${open.join(", ")}`);
   if (login !== undefined) output.line(`${dim("login  ")}  --creds ${login.creds} --tls-ca ${login.ca}`);
   for (const address of Object.values(world.runtara)) output.line(`${dim("runtara")}  ${address}`);
   if (world.inspectAddress !== undefined)

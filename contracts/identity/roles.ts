@@ -76,6 +76,15 @@ const OWN_STREAMS = [
   stores.runtara.runs,
 ];
 
+/** Values of narun's own stores, and every order about them. */
+export const ownStoreSubjects: readonly string[] = [
+  ...OWN_BUCKETS.map(kvValues),
+  ...OWN_OBJECTS.map(objectValues),
+  ...OWN_BUCKETS.flatMap((bucket) => streamApi(kvStream(bucket))),
+  ...OWN_OBJECTS.flatMap((bucket) => streamApi(objectStream(bucket))),
+  ...OWN_STREAMS.flatMap(streamApi),
+];
+
 const eventStreams: readonly string[] = [stores.events.stream, stores.retainedEvents.stream];
 /** Streams of which hosts read the subjects of their own functions. */
 const readByHosts: readonly string[] = [stores.workflows.stream, ...eventStreams];

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { createGuestRules, openRules } from "./guest-rules.ts";
+import { createGuestRules, guardedRules, openRules } from "./guest-rules.ts";
 
 const rules = createGuestRules({
   service: "orders",
@@ -57,4 +57,34 @@ it("a service of the original toolkit may use all but narun's own subjects", () 
     false,
   ]);
   expect(["a.>", "_INBOX.>", "narun.>", ">"].map(openRules.maySubscribe)).toEqual([true, true, false, false]);
+});
+
+it.each([
+  ["a", true],
+  ["$JS.API.INFO", true],
+  ["$JS.API.STREAM.CREATE.OWN", true],
+  ["$KV.things.key", true],
+  ["$KV.narun-secrets.key", false],
+  ["$KV.app-configs.hello", false],
+  ["$JS.API.DIRECT.GET.KV_narun-secrets.$KV.narun-secrets.key", false],
+  ["$JS.API.STREAM.DELETE.KV_app-configs", false],
+  ["$JS.API.STREAM.MSG.GET.narun-events", false],
+  ["$O.app-binaries.C.1", false],
+  ["$NARUN.join", false],
+  ["narun.x.node.n", false],
+])("in a network with logins it may publish to %s: %s", (subject, may) => {
+  expect(guardedRules.mayPublish(subject)).toBe(may);
+});
+
+it.each([
+  ["a.>", true],
+  ["$SRV.PING", true],
+  ["_INBOX.abcdefghijkl.*", true],
+  ["_INBOX.>", false],
+  ["_NODE.>", false],
+  ["$KV.narun-secrets.>", false],
+  ["$NARUN.join", false],
+  [">", false],
+])("in a network with logins it may hear %s: %s", (subject, may) => {
+  expect(guardedRules.maySubscribe(subject)).toBe(may);
 });

@@ -1,5 +1,5 @@
 /** The subjects of a program: its own service, its replies, its inboxes, and the subjects that its spec names. */
-import { matchesSubject } from "../../contracts/index.ts";
+import { matchesSubject, ownStoreSubjects } from "../../contracts/index.ts";
 
 export interface GuestRules {
   mayPublish(subject: string): boolean;
@@ -38,6 +38,19 @@ export function createGuestRules({ service, publish, subscribe }: GuestSubjects)
 export const openRules: GuestRules = {
   mayPublish: (subject) => !isOwn(subject),
   maySubscribe: (subject) => !isOwn(subject) && !/^[*>]/.test(subject),
+};
+
+/**
+ * The same in a network with logins: nothing of narun's own stores, and no inbox but those of the program, as its node may read
+ * the first and hears the others.
+ */
+export const guardedRules: GuestRules = {
+  mayPublish: (subject) =>
+    openRules.mayPublish(subject) &&
+    !/^\$(?:NARUN|SYS)\./.test(subject) &&
+    !ownStoreSubjects.some((pattern) => matchesSubject(pattern, subject)),
+  maySubscribe: (subject) =>
+    /^[_$]/.test(subject) ? isInbox(subject) || subject.startsWith("$SRV.") : openRules.maySubscribe(subject),
 };
 
 const isOwn = (subject: string) => subject === "narun" || subject.startsWith("narun.");

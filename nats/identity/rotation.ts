@@ -29,6 +29,13 @@ export function rotateRole<Keys extends AccountKeys>(
   return dropEnded(touched({ ...keys, roles, ends: { ...keys.ends, ...ends } }, now), now);
 }
 
+/** The former keys of a role are not accepted any more. */
+export function endFormer<Keys extends AccountKeys>(keys: Keys, role: Role, now = Date.now()): Keys {
+  const [, ...former] = keys.roles[role];
+  const ends = Object.fromEntries(former.map((seed) => [publicOf(seed), now]));
+  return dropEnded({ ...keys, ends: { ...keys.ends, ...ends } }, now);
+}
+
 /** Without the keys whose time is over. The same object, where there are none. */
 export function dropEnded<Keys extends AccountKeys>(keys: Keys, now = Date.now()): Keys {
   const isOver = (seed: string) => (keys.ends[publicOf(seed)] ?? Number.POSITIVE_INFINITY) <= now;

@@ -2,9 +2,10 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { readNetwork } from "../../cli/network/network-facts.ts";
 import { type Ended, FREE_PORTS, type Narun, narun, startNarun } from "../../cli/testing/narun.ts";
 import { createWorkFolder, type WorkFolder } from "../../cli/testing/work-folder.ts";
-import { connectNats } from "../../nats/index.ts";
+import { connectNats, publicOf } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 
 interface Member {
@@ -120,7 +121,25 @@ it("joins by tokens, each for one node; without the first node the others serve 
   await eventually(async () => expect(await (await fetch(`${third.http}/later`)).text()).toBe("later"), {
     timeoutMs: 60_000,
   });
-  expect(await createToken(third)).toMatch(/^narun1\./);
+  // The first is like every other: a fourth joins by the second.
+  const fourth = await begin("four", "--join", target(await createToken(second), second));
+  await eventually(async () => expect(await (await fetch(`${fourth.http}/later`)).text()).toBe("later"), {
+    timeoutMs: 60_000,
+  });
+  // A new key of a role is every node's, the one that joined last among them.
+  const before = readNetwork(third.data)?.version ?? 0;
+  const rotated = await narun(["network", "rotate", "host", "--data-dir", third.data, "--json"]);
+  expect(rotated).toMatchObject({ code: 0 });
+  const rest = [second, third, fourth];
+  await eventually(
+    () => {
+      const all = rest.map(({ data }) => readNetwork(data));
+      for (const facts of all) expect(facts?.version).toBeGreaterThan(before);
+      expect(new Set(all.map((facts) => publicOf(facts?.keys.roles.host[0] ?? ""))).size).toBe(1);
+    },
+    { timeoutMs: 30_000 },
+  );
+  for (const { http } of rest) expect(await (await fetch(`${http}/hello`)).text()).toBe("hi");
 }, 400_000);
 
 /** `narun up` gives each stream three copies when the third server is there. */

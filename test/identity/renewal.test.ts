@@ -1,10 +1,12 @@
 /** The files of a network: their modes, and their renewal while a server runs. */
-import { readdir, stat } from "node:fs/promises";
+import { readdir, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pino } from "pino";
 import { expect, inject, it } from "vitest";
 import { openNetwork } from "../../cli/network/network-folder.ts";
 import { createWorkFolder } from "../../cli/testing/work-folder.ts";
+import type { NarunError } from "../../contracts/index.ts";
+import { makeCertificate } from "../../machine/index.ts";
 import { connectNats } from "../../nats/index.ts";
 import { startNatsServer } from "../../nats-server/index.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -50,3 +52,44 @@ it("keeps its keys to their user, and shows a renewed certificate without a lost
     await server.close();
   }
 });
+
+it("names a certificate of another authority, of another name, and one whose time is over", async () => {
+  const outcome = async ({
+    names = ["127.0.0.1"],
+    ca,
+    age = 0,
+  }: {
+    names?: string[];
+    ca?: string;
+    age?: number;
+  }) => {
+    await using folder = await createWorkFolder();
+    const network = await openNetwork(folder.dir, names);
+    if (age > 0) {
+      const made = { names, days: 1, now: Date.now() - age, isClient: true };
+      const { cert, key } = await makeCertificate(network.facts.authority, made);
+      await writeFile(folder.path("network/server-key.pem"), key);
+      await writeFile(folder.path("network/server-cert.pem"), cert);
+    }
+    const server = await startNatsServer({
+      ...{ binary: inject("natsServer"), dataDir: folder.dir, log: pino({ level: "silent" }) },
+      access: () => network.access(),
+    });
+    const login = { ...network.keeper(), ...(ca !== undefined && { ca }) };
+    try {
+      const nats = await connectNats({ url: server.url, login, worldId: "none", name: "test" });
+      await nats.close();
+      return "connected";
+    } catch (error) {
+      return `${(error as NarunError).code}: ${(error as NarunError).message}`;
+    } finally {
+      await server.close();
+    }
+  };
+  expect(await outcome({})).toBe("connected");
+  await using stranger = await createWorkFolder();
+  const { facts } = await openNetwork(stranger.dir, ["127.0.0.1"]);
+  expect(await outcome({ ca: facts.authority.cert })).toMatch(/^NATS_TLS_FAILED: /);
+  expect(await outcome({ names: ["elsewhere.example"] })).toMatch(/^NATS_TLS_FAILED: .*127\.0\.0\.1/);
+  expect(await outcome({ age: 5 * DAY_MS })).toMatch(/^NATS_TLS_FAILED: .*expired/);
+}, 60_000);

@@ -139,6 +139,9 @@ describe("publish", () => {
     ["$JS.API.CONSUMER.CREATE.narun-events", ["gateway", "node", "cli"]],
     ["$JS.API.STREAM.DELETE.narun-events", ["node", "cli"]],
     ["$KV.narun-keys.directory", ["cli"]],
+    ["$KV.narun-network.state", ["cli"]],
+    ["$JS.API.DIRECT.GET.KV_narun-network.$KV.narun-network.state", ["node", "cli"]],
+    ["$JS.API.STREAM.DELETE.KV_narun-network", ["cli"]],
     ["$KV.narun-mcp-keys.key", ["node", "cli"]],
   ])("%s: %j", async (subject, roles) => expect(await mayPublish(subject)).toEqual(roles));
 });

@@ -94,7 +94,7 @@ it("changes over to new keys of gateway, node and host under load: no request fa
   );
   const calls = load("/hello", "/noded");
   await eventually(() => expect(calls.count()).toBeGreaterThan(50), { timeoutMs: 30_000 });
-  for (const role of former.keys()) await order("network", "rotate", role, "--grace", "25s");
+  for (const role of former.keys()) await order("network", "rotate", role, "--grace", "10m");
   for (const creds of former.values()) expect(await login(creds)).toBe("in");
   const keys = readNetwork(data)?.keys;
   if (keys === undefined) throw new Error("no network");
@@ -109,21 +109,31 @@ it("changes over to new keys of gateway, node and host under load: no request fa
       expect(await signersOf(/^narun node$/)).toEqual([isOf("node")]);
       expect(await signersOf(/^narun up$/)).toContain(isOf("gateway"));
     },
-    { timeoutMs: 30_000 },
+    { timeoutMs: 60_000 },
   );
   const [atChange] = [calls.count()];
+  for (const role of former.keys()) await order("network", "end", role);
   for (const creds of former.values())
-    await eventually(
-      async () => {
-        await expect(login(creds)).rejects.toMatchObject({ code: "NATS_LOGIN_REFUSED" });
-      },
-      { timeoutMs: 60_000 },
-    );
+    await expect(login(creds)).rejects.toMatchObject({ code: "NATS_LOGIN_REFUSED" });
   await eventually(() => expect(calls.count()).toBeGreaterThan(atChange + 50), { timeoutMs: 30_000 });
   expect(await calls.end()).toEqual([]);
-  expect(readNetwork(data)?.keys.roles.host).toHaveLength(1);
+  await eventually(() => expect(readNetwork(data)?.keys.roles.host).toHaveLength(1), { timeoutMs: 30_000 });
   expect(world.up.stderr).not.toContain("NATS_LOGIN_REFUSED");
 }, 180_000);
+
+it("ends the former key of a role by itself when its grace is over", async () => {
+  const keys = readNetwork(data)?.keys;
+  if (keys === undefined) throw new Error("no network");
+  const former = createLogin(roleKey(keys, "join"));
+  await order("network", "rotate", "join", "--grace", "2s");
+  await eventually(
+    async () => {
+      await expect(login(former)).rejects.toMatchObject({ code: "NATS_LOGIN_REFUSED" });
+      expect(readNetwork(data)?.keys.roles.join).toHaveLength(1);
+    },
+    { timeoutMs: 60_000 },
+  );
+}, 90_000);
 
 it("ends at once without a grace; a file gets a login of the new key, of the same user's name", async () => {
   const author = world.folder.path("author.creds");

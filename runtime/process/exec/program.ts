@@ -27,6 +27,8 @@ import {
 import {
   createGuestRules,
   type Door,
+  type GuestRules,
+  guardedRules,
   type Nats,
   openDoor,
   openRules,
@@ -227,8 +229,7 @@ export class Program {
       name: `${config.name}/${instance}`,
       service: config.name,
       direct: kind === "trial" ? undefined : nats.world.toWire(subjects.instanceRequests(instance)),
-      rules:
-        kind === "service" ? openRules : createGuestRules({ service: config.name, ...subjectsOf(config) }),
+      rules: this.#rules(),
       metadata: metadataOf({
         ...{ world: nats.world.id, node: parts.node, config, instance, revision },
         inForce: confined.inForce,
@@ -247,6 +248,12 @@ export class Program {
       },
       onRefused: (what) => this.#log.write("warn", `NATS refused the program a subject: ${what}`, undefined),
     });
+  }
+
+  #rules(): GuestRules {
+    const { kind, config, parts } = this.#options;
+    if (kind !== "service") return createGuestRules({ service: config.name, ...subjectsOf(config) });
+    return parts.nats.rights === undefined ? openRules : guardedRules;
   }
 
   async #spawn(): Promise<Child> {
