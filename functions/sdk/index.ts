@@ -40,6 +40,7 @@ export { type GrpcDetail, GrpcError, type GrpcErrorOptions } from "./grpc/grpc-e
 export type { GrpcHandler, GrpcHandlers } from "./grpc/handlers.ts";
 export { Metadata } from "./grpc/metadata.ts";
 export type { Env, Handler, ModuleWorker } from "./handler.ts";
+export { type EncryptedSchema, encrypted, type Rows, rows } from "./seal/rows.ts";
 export type {
   NatsAccess,
   ServedApp,
