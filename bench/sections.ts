@@ -17,6 +17,7 @@ import { live } from "./rows/live.ts";
 import { memory } from "./rows/memory.ts";
 import { recovery } from "./rows/recovery.ts";
 import { schedules } from "./rows/schedules.ts";
+import { sealedCalls } from "./rows/sealed-calls.ts";
 import { start } from "./rows/start.ts";
 import { transfer } from "./rows/transfer.ts";
 import { warm } from "./rows/warm.ts";
@@ -37,6 +38,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   websocket,
   grpc,
   calls,
+  "sealed-calls": sealedCalls,
   schedules,
   consume,
   workflow,
