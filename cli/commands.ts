@@ -24,6 +24,8 @@ const LOADERS: Readonly<Record<string, () => Promise<AnyCommand>>> = {
   keys: async () => (await import("./commands/keys.ts")).keysCommand,
   secret: async () => (await import("./commands/secret.ts")).secretCommand,
   token: async () => (await import("./commands/token.ts")).tokenCommand,
+  tenant: async () => (await import("./commands/tenant.ts")).tenantCommand,
+  network: async () => (await import("./commands/network.ts")).networkCommand,
   runtara: async () => (await import("./commands/runtara.ts")).runtaraCommand,
   logs: async () => (await import("./commands/logs.ts")).logsCommand,
   schedule: async () => (await import("./commands/schedule.ts")).scheduleCommand,

@@ -9,7 +9,7 @@ const ACTION_PATH = "/.narun/action/";
 
 /** Whether a request may run twice: as any request, and where it is a call of an action that may be repeated. */
 export function mayRepeat(
-  spec: FunctionSpec | undefined,
+  spec: Pick<FunctionSpec, "interface"> | undefined,
   { method, rawPath, hasIdempotencyKey }: { method: string; rawPath: string; hasIdempotencyKey: boolean },
 ): boolean {
   if (isRepeatable(method, hasIdempotencyKey)) return true;

@@ -24,9 +24,22 @@ export const identityErrors = {
     solve: "Correct what the detail names; nodes join those that were started with `--cluster`.",
   },
   NETWORK_DATA_IN_USE: {
-    title: "The data folder belongs to a nats-server that was alone",
+    title: "The data folder belongs to another network, or to a nats-server that was alone",
     solve:
       "Choose an empty --data-dir: a server that was alone would lose its streams in a cluster. `nats stream backup` and `restore` take them along.",
+  },
+  TENANT_INVALID: {
+    title: "The file is not that of a tenant, or not a whole one",
+    solve:
+      "Take the file that `narun tenant add NAME` wrote on a node of the network; `narun tenant export NAME` writes it again.",
+  },
+  TENANT_EXISTS: {
+    title: "The network has a tenant of this name",
+    solve: "Choose another name; `narun tenant ls` lists them.",
+  },
+  TENANT_UNKNOWN: {
+    title: "The network has no tenant of this name",
+    solve: "`narun tenant ls` lists them.",
   },
   NETWORK_MISSING: {
     title: "The data folder has no network",

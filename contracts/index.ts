@@ -36,6 +36,7 @@ export * from "./parse-json.ts";
 export * from "./placement.ts";
 export * from "./problem.ts";
 export * from "./program.ts";
+export * from "./registry-service.ts";
 export * from "./requires.ts";
 export * from "./route-path.ts";
 export * from "./route-template.ts";

@@ -19,6 +19,10 @@ export const serviceErrors = {
     title: "The service and its function have different names",
     solve: "Give both the same name: `service({ name })`, and the folder or `name:` of narun.yaml.",
   },
+  GRPC_MISMATCH: {
+    title: "The `.proto` file of the service does not fit its actions",
+    solve: "Change the method or message that `detail` names, or the schema of the action beside it.",
+  },
   INVALID_INPUT: {
     title: "The input of the action does not fit its schema",
     solve: "Correct the fields that `issues` names; the schema is in `nats service info NAME`.",
@@ -33,6 +37,11 @@ export const serviceErrors = {
     title: "The action failed with an error that it declares",
     solve: "`error` has its name and its data; the service declares its meaning.",
     status: 400,
+  },
+  NO_SUCH_SERVICE: {
+    title: "The registry knows no such service",
+    solve: "Take a name of `narun services ls`; `detail` has the nearest one.",
+    status: 404,
   },
   NO_SUCH_ACTION: {
     title: "The service has no such action",

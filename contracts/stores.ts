@@ -14,6 +14,8 @@ export const stores = {
   toolKeys: { bucket: "narun-mcp-keys", history: 1 },
   /** The ids of the tokens with which nodes joined (identity-errors.ts): each is good once. */
   joins: { bucket: "narun-joins", history: 1 },
+  /** The keys and tenants of a network, sealed for its nodes. */
+  network: { bucket: "narun-network", history: 1 },
   /** Bundles and source maps, by their own SHA-256, and programs. */
   binaries: { objects: "app-binaries" },
   /** Files that programs mount: name → file. */

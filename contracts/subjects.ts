@@ -5,6 +5,8 @@
 export const subjects = {
   /** Requests for one instance: the second endpoint of its service. */
   instanceRequests: (instance: string) => `narun.i.${tokensOf(instance)}`,
+  /** The same for callers that are functions. The service's name in it makes the right to call narrow (identity/roles.ts). */
+  serviceCalls: (service: string, instance: string) => `narun.c.${service}.${tokensOf(instance)}`,
   /** The frames that the asking side of an exchange sends after its request (see wire/stream.ts). */
   streamControl: (instance: string, token: string) => `narun.s.${tokensOf(instance)}.${token}`,
   streamControlAll: (instance: string) => `narun.s.${tokensOf(instance)}.>`,
@@ -110,5 +112,5 @@ function tokensOf(instance: string): string {
 /** The queue group of every request endpoint (compatible). */
 export const REQUEST_QUEUE = "q";
 
-/** The endpoint names of an instance's NATS Micro service. `handler` is compatible; `direct` is ours. */
-export const endpointNames = { shared: "handler", direct: "direct" } as const;
+/** The endpoint names of an instance's NATS Micro service. `handler` is compatible; `direct` and `calls` are ours. */
+export const endpointNames = { shared: "handler", direct: "direct", calls: "calls" } as const;

@@ -230,6 +230,12 @@ export const toolErrors = {
     status: 503,
     retryable: true,
   },
+  INSTANCE_FULL: {
+    title: "The instance has no room for another call; this one was not started",
+    solve: "Its caller sends it by a gateway, which holds it until there is room.",
+    status: 503,
+    retryable: true,
+  },
   ISOLATE_TAMPERED: {
     title: "The function's isolate did something that narun's platform never does; the instance was ended",
     solve:

@@ -136,11 +136,12 @@ export type JournalMessage = { seq: number; at: number } & (
   | { log: WorkflowRecord; in?: undefined }
 );
 
-/** How a call of an executor ended. `steps`: how many commands ended in it, of those that have effects. */
-export type WorkflowOutcome = {
-  steps?: number | undefined;
-} /** It waits; inputs behind `seen` wake it. */ & (
-  | { outcome: "waiting"; seen: number }
+/**
+ * How a call of an executor ended. `steps`: how many commands ended in it, of those that have effects. One that waits is woken by
+ * inputs behind `seen`; `seq` is of the record that says so, and executors of earlier versions do not tell it.
+ */
+export type WorkflowOutcome = { steps?: number | undefined } & (
+  | { outcome: "waiting"; seen: number; seq?: number | undefined }
   /** It gave the executor up at a good place: it is called again at once. */
   | { outcome: "yielded" }
   /** It ended. */
@@ -151,7 +152,7 @@ export type WorkflowOutcome = {
 
 const steps = z.int().min(0).max(1_000_000).optional();
 const OutcomeSchema = z.discriminatedUnion("outcome", [
-  z.object({ outcome: z.literal("waiting"), seen: z.number(), steps }),
+  z.object({ outcome: z.literal("waiting"), seen: z.number(), seq: z.number().optional(), steps }),
   z.object({ outcome: z.literal("yielded"), steps }),
   z.object({
     outcome: z.literal("ended"),

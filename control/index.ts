@@ -30,6 +30,7 @@ export {
 } from "./revisions.ts";
 export { type RotationResult, rotateSecretsKey } from "./rotate-secrets-key.ts";
 export { listSecrets, removeSecret, setSecret } from "./secrets.ts";
+export { type ServedRegistry, serveRegistry } from "./serve-registry.ts";
 export {
   findInterfaces,
   graphServices,

@@ -12,16 +12,20 @@ export type ServiceEvent =
   /** An instance of it. */
   | { event: "instance"; service: string; at: string; instance: string; node: string; state: string };
 
-/** Calls back with every event from now on, until the signal aborts. Resolves then. */
+/**
+ * Calls back with every event from now on, until the signal aborts. Resolves then. `revision`: of the spec that it is about, the last
+ * one where it left.
+ */
 export async function watchServices(
   nats: Nats,
-  onEvent: (event: ServiceEvent) => void,
+  onEvent: (event: ServiceEvent, revision: number) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const known = new Map<string, FunctionSpec>();
+  const revisions = new Map<string, number>();
   let isFirst = true;
   const tell = (event: ServiceEvent) => {
-    if (!isFirst && !signal.aborted) onEvent(event);
+    if (!isFirst && !signal.aborted) onEvent(event, revisions.get(event.service) ?? 0);
   };
   const announcements = nats.subscribe(subjects.announcementsAll, (message) => {
     const heard = parseJson(message.text(), AnnouncementSchema);
@@ -34,12 +38,14 @@ export async function watchServices(
     const service = change.kind === "put" ? change.read.key : change.key;
     // The last valid spec stays in force.
     if (change.kind === "put" && !change.read.ok) return;
+    if (change.kind === "put") revisions.set(service, change.read.revision);
     const before = known.get(service);
     const after = change.kind === "put" ? liveSpec(change.read) : undefined;
     if (after === undefined) known.delete(service);
     else known.set(service, after);
     const event = compare(service, before, after);
     if (event !== undefined) tell(event);
+    if (after === undefined) revisions.delete(service);
   }, signal);
   isFirst = false;
   if (!signal.aborted)

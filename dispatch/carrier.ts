@@ -30,14 +30,17 @@ export interface Reply {
   read(): DecodedReply;
   /** As header fields of a message. */
   headers(): Headers;
+  /** Its status and its fields as a block, where it came as such: all fields are there, in lower case. */
+  block?(): { status: number; block: string };
 }
 
 /**
  * The meaning of what came. `no-responders` and `draining` prove that no handler began the request. `unreadable`: HTTP and
- * narun have no such answer. `wants-bhttp`: the consumer takes only binary HTTP, and refused the request before its handler.
+ * narun have no such answer. `wants-bhttp`: the consumer takes only binary HTTP, and refused the request before its handler. `full`: the
+ * instance has no room for a call of a function, and did not begin it.
  */
 export type Answer =
-  | { readonly kind: "no-responders" | "draining" | "unreadable" | "wants-bhttp" }
+  | { readonly kind: "no-responders" | "draining" | "full" | "unreadable" | "wants-bhttp" }
   | { readonly kind: "reply"; readonly reply: Reply }
   /** The head of an answer. Its body follows in the frames of the exchange. */
   | { readonly kind: "stream"; readonly reply: Reply };

@@ -24,7 +24,7 @@ import { ActiveJobs } from "./active-jobs.ts";
 import type { Answer, Reply, Sending } from "./carrier.ts";
 import { type Carriers, createCarriers } from "./carriers.ts";
 import { findTarget } from "./find-target.ts";
-import { flushLines } from "./flush-lines.ts";
+import { createHearing, type Hearing } from "./hearing.ts";
 import { createHold, type Hold } from "./hold.ts";
 import type { Instance } from "./instance.ts";
 import {
@@ -35,15 +35,15 @@ import {
   type Flight,
   type InFlight,
   type Job,
+  noteHeld,
   type Result,
   refusals,
-  sendOf,
   type Target,
   unsendableCode,
 } from "./job.ts";
-import { codeOf, decideStep, type Evidence, type Step } from "./next-step.ts";
+import type { Evidence } from "./next-step.ts";
 import { endOfHold, pauseOf } from "./pause.ts";
-import { createPlaces, type Places } from "./places.ts";
+import { createPlaces, type HealthWord, type Places } from "./places.ts";
 import { createWays, type Ways } from "./ways.ts";
 
 export class Dispatcher {
@@ -52,6 +52,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #carriers: Carriers;
   readonly #hold: Hold<Job>;
+  readonly #hearing: Hearing;
   readonly #places: Places;
   /** Services with a consumer that narun did not start. */
   readonly #foreign = new Set<string>();
@@ -63,20 +64,28 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.ways = createWays(options.instances);
-    const { nats, presence, wires, inquire } = options;
+    const { nats, presence, wires, subjectOf, inquire } = options;
     this.#carriers = createCarriers({
       nats,
       presence,
       wires,
+      subjectOf,
       events: {
         onAnswer: (job, answer) => this.#onAnswer(job, answer),
         onNotPermitted: (job, code) => this.#fail(job, code),
         onBodyOver: (job) => this.#places.onBodyOver(job),
-        onBroken: (job) => void (this.#step(job, "link-broken") === "wait" && inquire()),
+        onBroken: (job) => void (this.#hearing.step(job, "link-broken") === "wait" && inquire()),
       },
     });
     this.#hold = createHold<Job>(options.limits);
+    this.#hearing = createHearing({
+      ...{ nats, observer: options.observer, active: this.active },
+      repeat: (job) => this.#repeat(job),
+      takeBack: (job) => this.#takeBack(job),
+      fail: (job, code) => this.#fail(job, code),
+    });
     this.#places = createPlaces({
+      health: options.health,
       onTooSlow: (job) => this.#fail(job, "BODY_TOO_SLOW"),
       onFree: (service) => this.#pump(service),
     });
@@ -147,29 +156,9 @@ export class Dispatcher {
     }
   }
 
-  /** Takes the next step of the requests that evidence is about (next-step.ts). */
+  /** Takes the next step of the requests that evidence is about. */
   hear(evidence: Evidence, concerns: (flight: Flight) => boolean): void {
-    let mustAsk = false;
-    for (const { job, flight } of this.active.inFlight())
-      if (concerns(flight) && this.#step(job, evidence) === "ask") mustAsk = true;
-    if (mustAsk) void this.#ask(concerns);
-  }
-
-  /** Hears of the requests that are still under way when all answers of now have come. */
-  async #ask(concerns: (flight: Flight) => boolean): Promise<void> {
-    const flights = this.active.inFlight().map(({ flight }) => flight);
-    await flushLines(this.#options.nats, flights.filter(concerns));
-    this.hear("asked", concerns);
-  }
-
-  #step(job: Job, evidence: Evidence): Step {
-    const step = decideStep(evidence, sendOf(job));
-    const isOver = step === "repeat" || step === "fail";
-    if (isOver && evidence !== "nats-was-away") this.#options.observer.replied(job.service, "consumer_died");
-    if (step === "repeat") this.#repeat(job);
-    if (step === "elsewhere") this.#takeBack(job);
-    if (step === "fail") this.#fail(job, codeOf(evidence));
-    return step;
+    this.#hearing.hear(evidence, concerns);
   }
 
   /** Resolves when no request is left. */
@@ -220,6 +209,11 @@ export class Dispatcher {
    * before, and are few, as the instance's concurrency bounds them.
    */
   #park(job: Job, entry: "admit" | "readmit"): void {
+    const { onUnplaced } = job.request;
+    if (onUnplaced !== undefined) {
+      this.#place(job, onUnplaced);
+      return;
+    }
     if (entry === "readmit") this.#hold.readmit(job);
     else if (!this.#hold.admit(job)) {
       this.#settle(job, { kind: "failed", code: "HOLD_QUEUE_FULL" });
@@ -227,6 +221,16 @@ export class Dispatcher {
     }
     job.phase = { kind: "held", sinceMs: performance.now(), timer: this.#holdTimer(job) };
     this.#pump(job.service);
+  }
+
+  /** Sends a job that nothing holds, or ends it. */
+  #place(job: Job, onUnplaced: () => void): void {
+    const target = this.#targetOf(job);
+    if (target !== undefined) this.#send(job, target);
+    else {
+      this.#end(job);
+      onUnplaced();
+    }
   }
 
   #holdTimer(job: Job): NodeJS.Timeout {
@@ -249,21 +253,18 @@ export class Dispatcher {
   }
 
   /** Takes a job out of its phase. The caller puts it into the next one at once. */
-  #leave(job: Job, next?: Target): void {
+  #leave(job: Job, next?: Target, how?: HealthWord): void {
     const { phase, service } = job;
     if (phase.kind === "in-flight" || phase.kind === "streaming") {
       phase.sending.release();
-      if (phase.kind === "in-flight") this.#places.giveBack(job, phase);
+      if (phase.kind === "in-flight") this.#places.giveBack(job, phase, how);
     } else if (phase.kind === "held") {
       clearTimeout(phase.timer);
       this.#hold.remove(job);
       const nowMs = performance.now();
       const heldMs = nowMs - phase.sinceMs;
       const wokenMs = next === "shared" ? undefined : this.#wokenAtMs.get(service);
-      job.cold = {
-        heldMs: (job.cold?.heldMs ?? 0) + heldMs,
-        startMs: wokenMs === undefined ? job.cold?.startMs : nowMs - wokenMs,
-      };
+      noteHeld(job, heldMs, wokenMs && nowMs - wokenMs);
       this.#options.observer.held(service, heldMs);
     }
   }
@@ -277,7 +278,7 @@ export class Dispatcher {
   #repeat(job: Job): void {
     this.#options.observer.resent(job.service);
     if (job.phase.kind === "in-flight") job.phase.sending.exchange?.cancel("STREAM_BROKEN");
-    this.#leave(job);
+    this.#leave(job, undefined, "failed");
     this.#park(job, "readmit");
   }
 
@@ -291,7 +292,7 @@ export class Dispatcher {
     }
     // The body of a late answer would wait for credit.
     if (job.phase.kind === "in-flight") job.phase.sending.exchange?.cancel(code);
-    this.#leave(job);
+    this.#leave(job, undefined, "failed");
     this.#settle(job, { kind: "failed", code });
     this.#pump(job.service);
   }
@@ -329,7 +330,7 @@ export class Dispatcher {
       return;
     }
     const { observer } = this.#options;
-    this.#leave(job);
+    this.#leave(job, undefined, answer.kind in refusals ? "unknown" : "answered");
     if (answer.kind === "reply") {
       observer.replied(job.service, answer.reply.isError ? "error" : "success");
       this.#settle(job, { kind: "reply", reply: answer.reply });
@@ -348,7 +349,7 @@ export class Dispatcher {
     const { observer } = this.#options;
     const { target, sending } = flight;
     clearTimeout(job.deadlineTimer);
-    this.#places.giveBack(job, flight);
+    this.#places.giveBack(job, flight, "answered");
     job.phase = { kind: "streaming", target, sending, exchange };
     observer.replied(job.service, "success");
     const body = exchange.openResponse(() => this.#endStream(job));
@@ -374,6 +375,7 @@ export class Dispatcher {
       job.hasTriedShared = true;
     } else if (verdict === "draining" && target !== "shared") instances.markDraining(target);
     else if (target !== "shared" && verdict === "no-responders") instances.markUnreachable(target);
+    else if (verdict === "full") job.isTurnedAway = true;
     this.#park(job, isTried ? "admit" : "readmit");
   }
 

@@ -1,4 +1,5 @@
 import { chooseInstance } from "./choose.ts";
+import type { Instance } from "./instance.ts";
 import type { DispatcherOptions, Job, Target } from "./job.ts";
 import { pauseOf } from "./pause.ts";
 
@@ -7,23 +8,37 @@ import { pauseOf } from "./pause.ts";
  * service.
  */
 export function findTarget(
-  { nats, instances, specOf, wires }: Pick<DispatcherOptions, "nats" | "instances" | "specOf" | "wires">,
-  { service, request, hasTriedShared }: Job,
+  {
+    nats,
+    instances,
+    specOf,
+    wires,
+    choose = (...[all, revision]) => chooseInstance(all, revision),
+  }: Pick<DispatcherOptions, "nats" | "instances" | "specOf" | "wires" | "choose">,
+  { service, request, hasTriedShared, isTurnedAway }: Job,
   isForeign: boolean,
 ): Target | undefined {
-  if (nats.state !== "connected") return undefined;
+  if (isTurnedAway) return undefined;
   const spec = specOf(service);
   if (pauseOf(spec) !== "none") return undefined;
-  const ready = instances.ready(service);
+  const ready = reachable(instances.ready(service), nats.state === "connected");
   const first = ready[0];
-  if (first !== undefined && !first.isProgram) return chooseInstance(ready, spec?.revision);
+  if (first !== undefined && !first.isProgram) return choose(ready, spec?.revision, request);
   // A program, and a consumer that narun did not start, takes a body in one message only.
   if (request.rest !== undefined) return undefined;
   if (first !== undefined)
-    return wires.of(service) === undefined ? undefined : chooseInstance(ready, spec?.revision);
+    return wires.of(service) === undefined ? undefined : choose(ready, spec?.revision, request);
+  if (nats.state !== "connected") return undefined;
   // A service without a spec is known by its name only. NATS tells at once whether it has a subscriber.
   const mayTry = spec === undefined && !hasTriedShared;
   if (!mayTry && !isForeign) return undefined;
   // Its wire is asked for before its first request.
   return wires.of(service) === undefined ? undefined : "shared";
+}
+
+/** While NATS is away only the instances of this process can be reached. */
+function reachable(ready: readonly Instance[], isConnected: boolean): readonly Instance[] {
+  return isConnected
+    ? ready
+    : ready.filter(({ socket }) => socket !== undefined && socket.address === undefined);
 }

@@ -5,7 +5,7 @@ import {
   type Route,
   type SocketAddress,
 } from "../contracts/index.ts";
-import type { HostLink } from "../local/index.ts";
+import type { RequestLink } from "../local/index.ts";
 import type { DiscoveredService } from "../nats/index.ts";
 
 /** An instance as this gateway sees it. */
@@ -31,15 +31,18 @@ export interface Instance {
 
 /** How an instance is reached on its own machine. */
 export interface InstanceSocket {
-  readonly address: SocketAddress;
+  /** Undefined: it is in this process. */
+  readonly address: SocketAddress | undefined;
   /** Its number in its host process. */
   readonly number: number;
-  readonly link: HostLink;
+  readonly link: RequestLink;
 }
 
 export interface InstanceFacts
   extends Pick<Instance, "id" | "service" | "node" | "revision" | "concurrency"> {
   socket?: SocketAddress | undefined;
+  /** The way to it where it is in this process. */
+  near?: InstanceSocket | undefined;
   /** The routes of a consumer that is not deployed. */
   routes?: readonly Route[] | undefined;
   /** Default false. */

@@ -21,7 +21,13 @@ import {
 import type { HostLinks } from "../local/index.ts";
 import { discoverServices, type Message, type Nats, type Subscription } from "../nats/index.ts";
 import { type Departure, Departures, type StartResult } from "./departures.ts";
-import { createInstance, type Instance, type InstanceFacts, instanceFactsOf } from "./instance.ts";
+import {
+  createInstance,
+  type Instance,
+  type InstanceFacts,
+  type InstanceSocket,
+  instanceFactsOf,
+} from "./instance.ts";
 import type { Log } from "./log.ts";
 import { createOrphans, type Orphans } from "./orphans.ts";
 
@@ -29,6 +35,8 @@ export interface InstancesOptions {
   nats: Nats;
   /** The connections to hosts of this machine. Undefined: all instances are reached over NATS. */
   links: HostLinks | undefined;
+  /** Only the services are known that are followed. Default: all are. */
+  isSelective?: boolean;
   log: Log;
   /** An instance can take requests. `announcement`: it said so itself, just now. */
   onReady(instance: Instance, announcement: ReadyAnnouncement | undefined): void;
@@ -52,12 +60,31 @@ export class Instances {
   readonly #readyByService = new Map<string, readonly Instance[]>();
   readonly #departures = new Departures();
   readonly #orphans: Orphans;
-  readonly #subscription: Subscription;
+  readonly #subscription: Subscription | undefined;
+  readonly #followed = new Map<string, Subscription>();
 
   constructor(options: InstancesOptions) {
     this.#options = options;
     this.#orphans = createOrphans(options.nats, (id) => this.#lose(id));
-    this.#subscription = options.nats.subscribe(subjects.announcementsAll, (message) => this.#read(message));
+    if (options.isSelective !== true) this.#subscription = this.#listen(subjects.announcementsAll);
+  }
+
+  /** Listens to the instances of one service from now on, where not all are known. Returns whether it did not before. */
+  follow(service: string): boolean {
+    if (this.#followed.has(service)) return false;
+    this.#followed.set(service, this.#listen(subjects.announcement(service, "*")));
+    return true;
+  }
+
+  /** The counterpart of `follow`. Its instances are not known any more, and answer their open requests. */
+  unfollow(service: string): void {
+    this.#followed.get(service)?.unsubscribe();
+    this.#followed.delete(service);
+    for (const instance of [...this.#byId.values()]) {
+      if (instance.service !== service) continue;
+      this.#byId.delete(instance.id);
+      this.#setState(instance, "draining");
+    }
   }
 
   /** The instances of a service that are ready, in no order. The array is never changed, only replaced. */
@@ -121,7 +148,12 @@ export class Instances {
 
   close(): void {
     this.#orphans.close();
-    this.#subscription.unsubscribe();
+    this.#subscription?.unsubscribe();
+    for (const subscription of this.#followed.values()) subscription.unsubscribe();
+  }
+
+  #listen(subject: string): Subscription {
+    return this.#options.nats.subscribe(subject, (message) => this.#read(message));
   }
 
   #read(message: Message): void {
@@ -165,7 +197,7 @@ export class Instances {
       }
     }
     const instance = known ?? createInstance(facts);
-    this.#connect(instance, facts.socket);
+    this.#connect(instance, facts.socket, facts.near);
     this.#byId.set(instance.id, instance);
     instance.isOrphan = false;
     this.#setState(instance, "ready");
@@ -177,8 +209,9 @@ export class Instances {
   }
 
   /** A gateway on another machine cannot open the socket, and uses NATS. */
-  #connect(instance: Instance, address: SocketAddress | undefined): void {
+  #connect(instance: Instance, address: SocketAddress | undefined, near: InstanceSocket | undefined): void {
     const { links } = this.#options;
+    if (near !== undefined) instance.socket = near;
     if (links === undefined || address === undefined || instance.socket !== undefined) return;
     instance.socket = { address, number: address.number, link: links.hold(address) };
   }
@@ -204,7 +237,8 @@ export class Instances {
     this.#orphans.remove(id);
     this.#setState(instance, "draining");
     this.#options.onLost(instance);
-    if (instance.socket !== undefined) this.#options.links?.drop(instance.socket.address);
+    const address = instance.socket?.address;
+    if (address !== undefined) this.#options.links?.drop(address);
   }
 
   #setState(instance: Instance, state: Instance["state"]): void {

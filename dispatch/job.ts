@@ -22,6 +22,24 @@ export interface DispatchRequest {
   /** The end of the wait for the answer, by `performance.now()`. */
   endsAtMs: number;
   settle(outcome: Outcome): void;
+  /**
+   * No instance takes it, and no handler began it, or it may run twice. It is over here then, and is not settled. Undefined: it is
+   * held.
+   */
+  onUnplaced?(): void;
+  /** Functions that call each other share the id of the first request. */
+  requestId?: string | undefined;
+}
+
+/** The part of a spec that decides about requests. */
+export type DispatchSpec = Pick<FunctionSpec, "revision" | "paused" | "interface">;
+
+/** Hears how instances do, to leave out those that fail (breakers.ts). */
+export interface InstanceHealth {
+  /** A request is under way there. */
+  onSent(instance: Instance): void;
+  /** `answered`: in time. `failed`: no answer came, or none in time. `unknown`: the request was given up, or not begun. */
+  onOver(instance: Instance, how: "answered" | "failed" | "unknown"): void;
 }
 
 export type Result =
@@ -52,6 +70,7 @@ export type NatsStatus =
 export const refusals = {
   "no-responders": "no_responders",
   draining: "draining",
+  full: "draining",
   "wants-bhttp": "error",
 } as const satisfies Record<string, NatsStatus>;
 
@@ -67,7 +86,17 @@ export interface DispatchObserver {
 export interface DispatcherOptions {
   nats: Nats;
   instances: Pick<Instances, "ready" | "markUnreachable" | "markDraining">;
-  specOf(service: string): FunctionSpec | undefined;
+  specOf(service: string): DispatchSpec | undefined;
+  /** Chooses an instance of those that are ready. Default: as choose.ts does. */
+  choose?(
+    ready: readonly Instance[],
+    revision: string | undefined,
+    request: DispatchRequest,
+  ): Instance | undefined;
+  /** Default: nobody hears of it. */
+  health?: InstanceHealth;
+  /** As `NatsCarrierOptions`. */
+  subjectOf?(instance: Instance): string;
   /** Begins a search for an instance or a consumer of a service. */
   wake(service: string): void;
   /** The services that a service requires, and that do not run. */
@@ -120,6 +149,8 @@ export interface Job {
   sends: number;
   /** The service's own subject has no subscriber. */
   hasTriedShared: boolean;
+  /** An instance had no room for it: it is not tried elsewhere here. */
+  isTurnedAway: boolean;
   cold: ColdTiming | undefined;
 }
 
@@ -140,8 +171,14 @@ export function createJob(request: DispatchRequest, order: number, onDeadline: (
     phase: { kind: "new" },
     sends: 0,
     hasTriedShared: false,
+    isTurnedAway: false,
     cold: undefined,
   };
+}
+
+/** Notes how long a job was held. `startMs`: since a search for its instance began; undefined where none did. */
+export function noteHeld(job: Job, heldMs: number, startMs: number | undefined): void {
+  job.cold = { heldMs: (job.cold?.heldMs ?? 0) + heldMs, startMs: startMs ?? job.cold?.startMs };
 }
 
 const MAX_SENDS = 3;

@@ -14,6 +14,7 @@ import { isNoResponders, type Message, type Nats, type PendingReply } from "../n
 import { frameOf, NatsAnswerer, OutgoingExchange, type StreamPresence } from "../streams/index.ts";
 import { bhttpMessage, readBhttpAnswer, wantsBhttp } from "./bhttp-message.ts";
 import type { Answer, CarrierEvents, Line, Reply, Sending } from "./carrier.ts";
+import type { Instance } from "./instance.ts";
 import type { Job, Target } from "./job.ts";
 import type { Wires } from "./wires.ts";
 
@@ -22,6 +23,8 @@ export interface NatsCarrierOptions {
   presence: StreamPresence;
   /** How requests to a service's own subject travel. */
   wires: Pick<Wires, "now" | "learn">;
+  /** The subject of an instance's requests. Default: that of gateways. */
+  subjectOf?: ((instance: Instance) => string) | undefined;
   events: CarrierEvents<Job>;
 }
 
@@ -30,7 +33,9 @@ export interface NatsCarrier {
   send(job: Job, target: Target): Sending;
 }
 
-export function createNatsCarrier({ nats, presence, wires, events }: NatsCarrierOptions): NatsCarrier {
+export function createNatsCarrier(options: NatsCarrierOptions): NatsCarrier {
+  const { nats, presence, wires, events } = options;
+  const subjectOf = options.subjectOf ?? (({ id }: Instance) => subjects.instanceRequests(id));
   /** A consumer whose request and answer are one message each: a program, or one that narun did not start. */
   const sendWhole = (job: Job, subject: string, headers: Headers) => {
     const { service, request } = job;
@@ -59,7 +64,7 @@ export function createNatsCarrier({ nats, presence, wires, events }: NatsCarrier
       const headers = request.head.headers();
       const exchange = openExchange({ nats, presence, wires, events }, job, target, headers);
       if (target === "shared") return sendWhole(job, job.service, headers);
-      const subject = subjects.instanceRequests(target.id);
+      const subject = subjectOf(target);
       if (target.isProgram) return sendWhole(job, subject, headers);
       const onReply = (message: Message) => {
         if (isFrame(message)) takeFrame(message, exchange);
@@ -132,6 +137,7 @@ function openExchange(
 
 const NO_RESPONDERS: Answer = { kind: "no-responders" };
 export const DRAINING: Answer = { kind: "draining" };
+export const FULL: Answer = { kind: "full" };
 export const UNREADABLE: Answer = { kind: "unreadable" };
 
 function isFrame({ isReadable, headers }: Message): boolean {
@@ -156,7 +162,9 @@ function readAnswer(message: Message, exchange: OutgoingExchange<NatsAnswerer> |
   if (!message.isReadable) return UNREADABLE;
   if (isNoResponders(message)) return NO_RESPONDERS;
   const { headers } = message;
-  if (headerValue(headers, headerNames.error) === "INSTANCE_DRAINING") return DRAINING;
+  const code = headerValue(headers, headerNames.error);
+  if (code === "INSTANCE_DRAINING") return DRAINING;
+  if (code === "INSTANCE_FULL") return FULL;
   const reply = new MessageReply(message);
   if (headers?.has(headerNames.stream) !== true) return { kind: "reply", reply };
   if (exchange === undefined) return UNREADABLE;

@@ -9,11 +9,12 @@
  * I4  A request that has lent its place takes one again when its body is over, even if none is free: its handler goes on.
  */
 import type { Instance } from "./instance.ts";
-import type { InFlight, Job } from "./job.ts";
+import type { InFlight, InstanceHealth, Job } from "./job.ts";
 
 export interface Places {
   take(job: Job, flight: InFlight): void;
-  giveBack(job: Job, flight: InFlight): void;
+  /** `how`: the end of the request at its instance. Default: unknown. */
+  giveBack(job: Job, flight: InFlight, how?: HealthWord): void;
   /** The request's body was sent. */
   onBodyOver(job: Job): void;
   /**
@@ -23,7 +24,11 @@ export interface Places {
   reclaim(service: string): boolean;
 }
 
+export type HealthWord = Parameters<InstanceHealth["onOver"]>[1];
+
 export interface PlacesOptions {
+  /** Hears of each request that has a place, and of its end there. */
+  health?: InstanceHealth | undefined;
   /** Too many bodies are slow: this request has to end. */
   onTooSlow(job: Job): void;
   /** `reclaim` may succeed now. */
@@ -44,7 +49,7 @@ interface Upload {
   readonly instance: Instance;
 }
 
-export function createPlaces({ onTooSlow, onFree }: PlacesOptions): Places {
+export function createPlaces({ health, onTooSlow, onFree }: PlacesOptions): Places {
   const byService = new Map<string, Map<Job, Upload>>();
   const lent = new WeakMap<Instance, number>();
   const timers = new Map<string, NodeJS.Timeout>();
@@ -74,12 +79,14 @@ export function createPlaces({ onTooSlow, onFree }: PlacesOptions): Places {
     take(job, flight) {
       if (flight.target === "shared") return;
       flight.target.inFlight += 1;
+      health?.onSent(flight.target);
       if (job.request.rest === undefined) return;
       const uploads = byService.get(job.service) ?? new Map<Job, Upload>();
       byService.set(job.service, uploads.set(job, { job, flight, instance: flight.target }));
     },
-    giveBack(job, flight) {
+    giveBack(job, flight, how = "unknown") {
       if (flight.target === "shared") return;
+      health?.onOver(flight.target, how);
       if (flight.isLent) setLent(flight, flight.target, false);
       flight.target.inFlight -= 1;
       if (job.request.rest !== undefined) forget(job);

@@ -18,13 +18,13 @@ import {
   readResponseBlock,
   requestFlags,
 } from "../contracts/index.ts";
-import type { HostLink, ReplyReceiver } from "../local/index.ts";
+import type { ReplyReceiver, RequestLink } from "../local/index.ts";
 import type { Lease, Message, Nats, PendingReply } from "../nats/index.ts";
 import { OutgoingExchange, SocketChannel } from "../streams/index.ts";
 import type { CarrierEvents, Line, Reply, Sending } from "./carrier.ts";
 import type { InstanceSocket } from "./instance.ts";
 import type { Job } from "./job.ts";
-import { DRAINING, readMessage, UNREADABLE } from "./nats-carrier.ts";
+import { DRAINING, FULL, readMessage, UNREADABLE } from "./nats-carrier.ts";
 
 export interface SocketCarrierOptions {
   nats: Nats;
@@ -80,12 +80,12 @@ class SocketSending implements Sending, ReplyReceiver {
   readonly #nats: Nats;
   readonly #events: CarrierEvents<Job>;
   readonly #job: Job;
-  readonly #link: HostLink;
+  readonly #link: RequestLink;
   readonly #pending: PendingReply;
   #exchange: OutgoingExchange<SocketChannel> | undefined;
   #hasHead = false;
 
-  constructor({ nats, events }: SocketCarrierOptions, job: Job, link: HostLink) {
+  constructor({ nats, events }: SocketCarrierOptions, job: Job, link: RequestLink) {
     this.line = link;
     this.#nats = nats;
     this.#events = events;
@@ -130,6 +130,7 @@ class SocketSending implements Sending, ReplyReceiver {
   onError(code: ErrorCode, limit: number | undefined): void {
     if (this.#hasHead) this.onEnd();
     else if (code === "INSTANCE_DRAINING") this.#events.onAnswer(this.#job, DRAINING);
+    else if (code === "INSTANCE_FULL") this.#events.onAnswer(this.#job, FULL);
     else this.#events.onAnswer(this.#job, { kind: "reply", reply: new SocketError(code, limit) });
   }
 
@@ -180,6 +181,10 @@ class SocketReply implements Reply {
   read(): DecodedReply {
     const { fields, announcedLength, isValid } = readResponseBlock(this.#block);
     return { kind: "response", status: this.#status, fields: fields.slice(), announcedLength, isValid };
+  }
+
+  block(): { status: number; block: string } {
+    return { status: this.#status, block: this.#block };
   }
 
   headers(): Headers {

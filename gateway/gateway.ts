@@ -21,7 +21,7 @@ import { type CaddyState, CaddySync } from "./caddy/caddy-sync.ts";
 import { type CompatConfig, wiresOf } from "./config.ts";
 import type { Addresses, Door } from "./door.ts";
 import { Doors } from "./doors.ts";
-import { createEventDoor, type EventDoor } from "./events/event-door.ts";
+import { createEventDoor } from "./events/event-door.ts";
 import type { EventLimits } from "./events/event-door-options.ts";
 import { grpcDoor } from "./grpc/door.ts";
 import { createGrpcRoutes, type GrpcRoutes } from "./grpc/routes.ts";
@@ -30,6 +30,8 @@ import { httpDoor } from "./http/door.ts";
 import { type IsTrusted, trustIn } from "./http/forwarded.ts";
 import { createGathering } from "./http/gathering.ts";
 import { Mount } from "./http/mount.ts";
+import { joinOwnPaths, type OwnPaths } from "./http/own-paths.ts";
+import type { ServeOptions } from "./http/passage.ts";
 import { createInterfaceDoor, type InterfaceOptions } from "./interface/interface-door.ts";
 import { invokeDoor } from "./invoke/door.ts";
 import { createMetrics, type Metrics, type MetricValues } from "./metrics.ts";
@@ -127,18 +129,18 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     onSpecs() {
       routes.forget();
       grpcRoutes.forget();
-      events.forget();
+      own.forget();
       caddy?.changed();
     },
     ...{ ...(hold && { hold }), ...(shortPath && { shortPath }) },
   });
-  const events = openEventDoor(options, dispatch, metrics);
+  const own = createOwnPaths(options, dispatch, { metrics, traces });
   const state = { isLeaving: false };
   let caddy: CaddySync | undefined;
   const doors: Doors = new Doors(
     createDoors(options, {
       dispatch,
-      events,
+      own,
       metrics,
       traces,
       isTrusted,
@@ -194,14 +196,6 @@ async function open(dispatch: Dispatch, doors: Doors): Promise<void> {
   }
 }
 
-function openEventDoor(
-  { nats, log, eventReaders: limits }: GatewayOptions,
-  { specs }: Dispatch,
-  metrics: Metrics,
-) {
-  return createEventDoor({ nats, log, limits, metrics: metrics.events, specs: () => specs.all() });
-}
-
 /** A table that is built when it is asked for, so that a thousand changes at the start build one. */
 function onDemand<Table>(build: () => Table): { get(): Table; forget(): void } {
   let table: Table | undefined;
@@ -226,7 +220,7 @@ function caddyFigures(state: CaddyState | undefined): { isInStep: boolean; confl
 
 interface DoorParts {
   dispatch: Dispatch;
-  events: EventDoor;
+  own: OwnPaths<ServeOptions>;
   metrics: Metrics;
   traces: GatewayTraces | undefined;
   isTrusted: IsTrusted;
@@ -236,15 +230,37 @@ interface DoorParts {
   addresses(): Addresses;
 }
 
-/** The doors in the order in which they open. The service of the last door announces the others. */
-function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
-  const { nats, log, config } = options;
-  const { dispatch, events, metrics, traces, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
-  const { dispatcher, specs, specOf, limits, presence } = dispatch;
+function createOwnPaths(
+  options: GatewayOptions,
+  dispatch: Dispatch,
+  { metrics, traces }: Pick<DoorParts, "metrics" | "traces">,
+): OwnPaths<ServeOptions> {
+  const { nats, log, eventReaders: limits } = options;
+  const specs = () => dispatch.specs.all();
+  return joinOwnPaths([
+    createEventDoor({ nats, log, limits, metrics: metrics.events, specs }),
+    createInterfaceDoor({ ...options.interfaces, ...callsOf(options, dispatch, traces), specs }),
+  ]);
+}
+
+/** The parts of the doors that bring requests to functions. */
+function callsOf(
+  { nats, log, config, ...options }: GatewayOptions,
+  { dispatcher, specOf }: Dispatch,
+  traces: GatewayTraces | undefined,
+) {
   const configured = config?.request_timeout_seconds;
   const defaultTimeoutMs =
     options.defaultTimeoutMs ?? (configured === undefined ? DEFAULT_TIMEOUT_MS : configured * 1_000);
-  const common = { nats, dispatcher, specOf, defaultTimeoutMs, traces, log };
+  return { nats, dispatcher, specOf, defaultTimeoutMs, traces, log };
+}
+
+/** The doors in the order in which they open. The service of the last door announces the others. */
+function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
+  const { nats, log } = options;
+  const { dispatch, own, metrics, traces, isTrusted, routes, grpcRoutes, isHealthy, addresses } = parts;
+  const { specs, specOf, limits, presence } = dispatch;
+  const common = callsOf(options, dispatch, traces);
   const ofMetrics =
     options.metrics &&
     metricsDoor(
@@ -258,8 +274,7 @@ function createDoors(options: GatewayOptions, parts: DoorParts): Door[] {
   const ofHttp = {
     ...common,
     calls,
-    events,
-    own: createInterfaceDoor({ ...options.interfaces, ...common, specs: () => specs.all() }),
+    own,
     gathering: createGathering(limits),
     routes,
     isFilling,

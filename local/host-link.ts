@@ -56,6 +56,29 @@ export interface LinkRequest {
   body: FrameBody;
 }
 
+/** The way of requests to instances of one process. */
+export interface RequestLink {
+  /** Whether a request can be sent now. */
+  readonly isOpen: boolean;
+  /**
+   * Sends a request. Its number was never used on this connection before. Returns false where it was not sent: the connection
+   * is not open, or the request fits into no frame. The receiver hears nothing before it returns.
+   */
+  request(number: number, request: LinkRequest, receiver: ReplyReceiver): boolean;
+  /**
+   * Sends a frame of a request that is under way. A large payload stays as it is until it has left, when `done` is called.
+   * `trailers`: a block.
+   */
+  frame(number: number, frame: Frame, payload: FrameBody, done?: () => void, trailers?: string): void;
+  /**
+   * Resolves when the other side has taken or refused every request that was sent before, and all that it wrote until then was
+   * read; also when the connection ends, and after 5 s.
+   */
+  flush(): Promise<void>;
+  /** The receiver hears no more: it gave the request up, or its stream is over. Nothing where the request is over. */
+  release(number: number): void;
+}
+
 export interface HostLinkOptions {
   path: string;
   hello: GatewayHello;
@@ -74,7 +97,7 @@ const PING_MS = 5_000;
 const MAX_UNSENT_BYTES = 8 * 1024 * 1024;
 const NO_BYTES = new Uint8Array(0);
 
-export class HostLink {
+export class HostLink implements RequestLink {
   readonly #options: HostLinkOptions;
   readonly #backoff: Backoff = createBackoff(RETRY);
   readonly #receivers = new NumberTable<ReplyReceiver>();
@@ -96,7 +119,6 @@ export class HostLink {
     this.#open();
   }
 
-  /** Whether a request can be sent now. */
   get isOpen(): boolean {
     return this.#isGreeted && !this.#isLeft && (this.#connection?.unsentBytes ?? 0) < MAX_UNSENT_BYTES;
   }
@@ -106,10 +128,6 @@ export class HostLink {
     return this.#receivers.size;
   }
 
-  /**
-   * Sends a request. Its number was never used on this connection before. Returns false where it was not sent: the connection
-   * is not open, or the request fits into no frame.
-   */
   request(number: number, request: LinkRequest, receiver: ReplyReceiver): boolean {
     const connection = this.#connection;
     if (connection === undefined || !this.isOpen) return false;
@@ -125,10 +143,6 @@ export class HostLink {
     return true;
   }
 
-  /**
-   * Sends a frame of a request that is under way. A large payload stays as it is until it has left, when `done` is called.
-   * `trailers`: a block.
-   */
   frame(number: number, frame: Frame, payload: FrameBody, done?: () => void, trailers = ""): void {
     const connection = this.#connection;
     if (connection === undefined || !this.#receivers.has(number)) return;
@@ -136,10 +150,6 @@ export class HostLink {
     connection.send(done);
   }
 
-  /**
-   * Resolves when the host has taken or refused every request that was sent before, and all that it wrote until then was read;
-   * also when the connection ends, and after 5 s.
-   */
   flush(): Promise<void> {
     const connection = this.#connection;
     if (connection === undefined || !this.#isGreeted) return Promise.resolve();
@@ -158,7 +168,6 @@ export class HostLink {
     return promise;
   }
 
-  /** The receiver hears no more: it gave the request up, or its stream is over. Nothing where the request is over. */
   release(number: number): void {
     if (!this.#receivers.delete(number)) return;
     this.#released.add(number, this.#streamed.delete(number));

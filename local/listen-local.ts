@@ -20,7 +20,7 @@ import {
   socketFrames,
 } from "../contracts/index.ts";
 import { FrameConnection } from "./frame-connection.ts";
-import { type LocalPeer, LocalRequest } from "./local-request.ts";
+import { type LocalPeer, type LocalRequest, SocketRequest } from "./local-request.ts";
 
 export interface ListenLocalOptions {
   /** The path of the socket. Its folder is there, and only its owner may enter it. A file at the path is removed. */
@@ -218,7 +218,7 @@ function takeRequest(
   if (frame === undefined || requests.has(number)) return false;
   const { instance, flags, hops, timeoutMs, head } = frame;
   const body = frame.bodyStart === end ? undefined : bytes.subarray(frame.bodyStart, end);
-  const request = new LocalRequest(peer, number, instance, flags, hops, timeoutMs, head, body);
+  const request = new SocketRequest(peer, number, instance, flags, hops, timeoutMs, head, body);
   const take = instances.get(instance);
   if (take === undefined) return request.fail("INSTANCE_DRAINING");
   requests.set(number, request);

@@ -25,10 +25,10 @@ export interface LocalPeer {
 }
 
 /**
- * A request that came over a socket. It is over with `respond` or `fail`; after `begin` with `finish`. Each of the answers
- * returns whether the connection is there; where it is not, nothing was sent.
+ * A request that came from this machine: over a socket, or from the same process (near-link.ts). It is over with `respond` or
+ * `fail`; after `begin` with `finish`. Each of the answers returns whether the connection is there; where it is not, nothing was sent.
  */
-export class LocalRequest {
+export interface LocalRequest {
   /** Set it in the call that hands the request over: the next frame may have come with it. */
   receiver: RequestReceiver | undefined;
   readonly number: number;
@@ -41,6 +41,41 @@ export class LocalRequest {
   /** See `readRequestHead`. */
   readonly head: string;
   /** The body, or its beginning: valid during the call that hands the request over. */
+  readonly body: Uint8Array | undefined;
+  /** The beginning of the ids of its requester's requests. */
+  readonly prefix: string;
+  /** The id of the request: the subject of its replies over NATS. */
+  readonly id: string;
+  /** The name under which the requester says over NATS that it is alive. */
+  readonly peer: string;
+  readonly isConnected: boolean;
+  /**
+   * Answers with a whole response. A large body stays as it is until it has left. Throws, and sends nothing, where the block
+   * has a character that is no byte, or a part fits into no frame.
+   */
+  respond(status: number, block: string, body: FrameBody): boolean;
+  /** Sends the head of a streamed response. Errors: as `respond`. */
+  begin(status: number, block: string): boolean;
+  /** Answers with an error of the catalogue. `limit`: the value of the limit that was met. */
+  fail(code: ErrorCode, limit?: number): boolean;
+  /**
+   * Sends a frame of a stream. A large payload stays as it is until it has left, when `done` is called. `trailers`: a block.
+   * Errors: as `respond`.
+   */
+  frame(frame: Frame, payload: FrameBody, done?: () => void, trailers?: string): boolean;
+  /** The stream of the answer is over: later frames of the requester are left out. */
+  finish(): void;
+}
+
+/** A request that came over a socket. */
+export class SocketRequest implements LocalRequest {
+  receiver: RequestReceiver | undefined;
+  readonly number: number;
+  readonly instance: number;
+  readonly flags: number;
+  readonly hops: number;
+  readonly timeoutMs: number;
+  readonly head: string;
   readonly body: Uint8Array | undefined;
   readonly #peer: LocalPeer;
 
@@ -64,17 +99,14 @@ export class LocalRequest {
     this.body = body;
   }
 
-  /** The beginning of the ids of its gateway's requests. */
   get prefix(): string {
     return this.#peer.hello.prefix;
   }
 
-  /** The id of the request: the subject of its replies over NATS. */
   get id(): string {
     return this.#peer.hello.prefix + this.number.toString(36);
   }
 
-  /** The name under which the gateway says over NATS that it is alive. */
   get peer(): string {
     return this.#peer.hello.peer;
   }
@@ -83,10 +115,6 @@ export class LocalRequest {
     return !this.#peer.connection.isEnded;
   }
 
-  /**
-   * Answers with a whole response. A large body stays as it is until it has left. Throws, and sends nothing, where the block
-   * has a character that is no byte, or a part fits into no frame.
-   */
   respond(status: number, block: string, body: FrameBody): boolean {
     const { connection, requests } = this.#peer;
     if (connection.isEnded) return false;
@@ -96,7 +124,6 @@ export class LocalRequest {
     return true;
   }
 
-  /** Sends the head of a streamed response. Errors: as `respond`. */
   begin(status: number, block: string): boolean {
     const { connection } = this.#peer;
     if (connection.isEnded) return false;
@@ -105,7 +132,6 @@ export class LocalRequest {
     return true;
   }
 
-  /** Answers with an error of the catalogue. `limit`: the value of the limit that was met. */
   fail(code: ErrorCode, limit?: number): boolean {
     const { connection, requests } = this.#peer;
     if (connection.isEnded) return false;
@@ -115,10 +141,6 @@ export class LocalRequest {
     return true;
   }
 
-  /**
-   * Sends a frame of a stream. A large payload stays as it is until it has left, when `done` is called. `trailers`: a block.
-   * Errors: as `respond`.
-   */
   frame(frame: Frame, payload: FrameBody, done?: () => void, trailers = ""): boolean {
     const { connection } = this.#peer;
     if (connection.isEnded) return false;
@@ -127,7 +149,6 @@ export class LocalRequest {
     return true;
   }
 
-  /** The stream of the answer is over: later frames of the gateway are left out. */
   finish(): void {
     this.#peer.requests.delete(this.number);
   }

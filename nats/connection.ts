@@ -5,16 +5,9 @@ import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
 import { COPIES_OF_CLUSTER, type CopiesChoice } from "./copies-choice.ts";
 import type { Headers } from "./headers.ts";
 import { inboxOf } from "./identity/claims.ts";
+import { followChangedLogin } from "./login/changed-login.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
-import {
-  answerOf,
-  followLogin,
-  hasIdentity,
-  type LoginTexts,
-  type NatsLogin,
-  tlsOf,
-  withoutIdentity,
-} from "./login/login.ts";
+import { answerOf, combine, followLogin, type LoginTexts, type NatsLogin, tlsOf } from "./login/login.ts";
 import { followMajority } from "./majority.ts";
 import type { Message, MessageParts } from "./message.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
@@ -159,6 +152,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   const delay = new ReconnectDelay();
   let socketError: Error | undefined;
   let isThere = false;
+  let taken: LoginTexts = {};
   const choice = { wanted: options.transport ?? "own", onWarning: options.onWarning ?? process.emitWarning };
   const inboxPrefix = inboxOf(readLogin().creds);
   const settings: WireOptions = {
@@ -182,7 +176,10 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     pingInterval: 1_500,
     maxPingOut: 2,
     noAsyncTraces: true,
-    authenticator: (nonce) => answerOf(readLogin(), nonce),
+    authenticator: (nonce) => {
+      taken = readLogin();
+      return answerOf(taken, nonce);
+    },
   };
   const { wire, transport } = await openWire(settings, choice).catch((error: unknown) => {
     throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
@@ -208,7 +205,10 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   const copies = () => copiesOf(options.copies, cluster);
   const world = createWorld(options.worldId ?? (await findWorldId(connection, copies)));
   const parts = { wire, transport, world, status, cluster, copies, permissions, inboxPrefix, onHandlerError };
-  return new OpenConnection(parts);
+  const nats = new OpenConnection(parts);
+  if (typeof login === "object" && typeof login.creds === "object")
+    followChangedLogin(nats, readLogin, () => taken);
+  return nats;
 }
 
 function copiesOf(given: number | undefined, { most }: ClusterView): CopiesChoice {
@@ -391,9 +391,4 @@ function throwLater(error: unknown): void {
   queueMicrotask(() => {
     throw error;
   });
-}
-
-/** A login that is given apart from the address wins over the address' own. */
-function combine(login: NatsLogin, loginOfUrl: NatsLogin): NatsLogin {
-  return hasIdentity(login) ? login : { ...loginOfUrl, ...withoutIdentity(login) };
 }

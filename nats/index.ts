@@ -20,7 +20,7 @@ export { type EventStart, type FollowedItem, followEvents } from "./events/follo
 export { nextEvent } from "./events/next-event.ts";
 export { failMessage, formOfReply, type ReplyForm } from "./failed-message.ts";
 export { appendHeader, createHeaders, type Headers, headerValue, isHeaderSafe } from "./headers.ts";
-export { claimsIn } from "./identity/claims.ts";
+export { claimsIn, keyPairOf, roleOfLogin } from "./identity/claims.ts";
 export {
   askToJoin,
   checkJoin,
@@ -28,11 +28,18 @@ export {
   readJoinToken,
 } from "./identity/join-token.ts";
 export {
+  type AccountKeys,
+  AccountKeysSchema,
+  type AccountLimits,
+  accountJwt,
+  createAccountKeys,
   createLogin,
   createNetworkKeys,
+  goneJwt,
+  keeperLogin,
   type LoginOptions,
-  type NetworkKeys,
   NetworkKeysSchema,
+  publicOf,
   type RoleKey,
   randomName,
   roleKey,
@@ -40,6 +47,8 @@ export {
   serverIdentity,
   systemLogin,
 } from "./identity/network.ts";
+export { claimsTime, pushClaims } from "./identity/resolver.ts";
+export { dropEnded, isUserKey, revokeUser, rotateRole, withPresentRights } from "./identity/rotation.ts";
 export { Absences } from "./journals/absences.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
@@ -104,6 +113,7 @@ export {
   removeQueueConsumers,
 } from "./pull/queue-consumers.ts";
 export { openRecords, type Records, type StoredRecord } from "./records/records.ts";
+export { removeAllStreams } from "./remove-streams.ts";
 export { NoReplyError } from "./request.ts";
 export type { PendingReply } from "./requester.ts";
 export {
@@ -124,6 +134,7 @@ export {
   openKeyTexts,
   openNodeStates,
   openRevisions,
+  openSealedRecords,
   openSecrets,
   openSpecs,
   openToolKeys,

@@ -16,6 +16,8 @@ export const JetStreamCode = {
   wrongLastSequence: 10071,
   notClustered: 10074,
   consumerExists: 10148,
+  /** A message of the same id is being stored. */
+  duplicateNow: 10158,
   notEnabled: 10076,
   streamFull: 10077,
   streamOffline: 10118,

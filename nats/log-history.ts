@@ -14,6 +14,7 @@ import { addStream } from "./copies.ts";
 import { isStreamMissing } from "./jetstream-errors.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
 import { openOwnStream, type StreamNeeds } from "./own-stream.ts";
+import { streamBound } from "./stream-bound.ts";
 import { openReader } from "./stream-reader.ts";
 
 const NANOS_PER_MS = 1_000_000;
@@ -30,7 +31,7 @@ export async function ensureLogHistory(nats: Nats): Promise<void> {
         name: stream,
         subjects: [subjects.logsAll, subjects.statusesAll],
         max_age: maxAgeMs * NANOS_PER_MS,
-        max_bytes: maxBytes,
+        max_bytes: await streamBound(manager, maxBytes),
         discard: DiscardPolicy.Old,
         allow_direct: true,
       });

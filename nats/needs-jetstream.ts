@@ -4,27 +4,31 @@
  *
  * I1  Work that is proven not to be done is tried again for a while: a cluster elects a leader within seconds.
  * I2  A minority of a cluster elects none: that is told at the first failure.
- * I3  Work without an answer may have been done: it is tried again only where that does no harm.
+ * I3  Work without an answer may have been done: it is tried again only where that does no harm. In a cluster that
+ *     happens while the first attempt is still waited for (ask-again.ts).
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { JetStreamApiError } from "@nats-io/jetstream";
 import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { messageOf, NarunError } from "../contracts/index.ts";
+import { askAgain } from "./ask-again.ts";
 import type { ClusterView } from "./cluster-view.ts";
-import { isWithoutRoom, JetStreamCode, UNAVAILABLE_STATUS } from "./jetstream-errors.ts";
+import { isConflict, isWithoutRoom, JetStreamCode, UNAVAILABLE_STATUS } from "./jetstream-errors.ts";
 import { refusalOf } from "./permissions.ts";
 
 /** A connection to NATS, as far as JetStream needs it. */
 interface JetStreamUser {
   readonly state: string;
   /** Undefined: not known. */
-  readonly cluster?: Pick<ClusterView, "isMinority" | "here" | "most"> | undefined;
+  readonly cluster?: Pick<ClusterView, "isMinority" | "isCluster" | "here" | "most"> | undefined;
   readonly connection: NatsConnection;
 }
 
 export interface JetStreamUse {
   /** Whether the work may be done twice. Default true: it opens, or reads. */
   mayRepeat?: boolean;
+  /** It takes its time, as it moves many bytes: a second attempt beside the first would only be in its way. */
+  isLong?: boolean;
 }
 
 /**
@@ -42,12 +46,17 @@ const MAX_WAIT_MS = 500;
 export async function needsJetStream<T>(
   nats: JetStreamUser,
   work: () => Promise<T>,
-  { mayRepeat = true }: JetStreamUse = {},
+  { mayRepeat = true, isLong = false }: JetStreamUse = {},
 ): Promise<T> {
+  const asksAgain = nats.cluster?.isCluster === true && mayRepeat && !isLong;
+  const attempt = () =>
+    asksAgain
+      ? askAgain(work, { isHeld: mayPass, isHopeless: () => nats.cluster?.isMinority === true })
+      : work();
   const endsAtMs = performance.now() + TRY_MS;
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
     try {
-      return await work();
+      return await attempt();
     } catch (error) {
       const cause = { cause: error };
       const refusal = refusalOf(error);
@@ -66,6 +75,13 @@ export async function needsJetStream<T>(
 /** `none`: there is no JetStream; `away`: nothing was done; `silent`: no answer. Undefined: something else. */
 type Problem = "none" | "away" | "silent";
 
+/** Whether a further attempt may succeed where this one failed. */
+function mayPass(error: unknown): boolean {
+  if (isConflict(error) || error instanceof TimeoutError || error instanceof RequestError) return true;
+  if (error instanceof JetStreamApiError) return problemOf(error) === "away";
+  return error instanceof Error && error.name === "JetStreamNotEnabled";
+}
+
 async function findProblem(nats: JetStreamUser, error: unknown): Promise<Problem | undefined> {
   if (nats.state !== "connected") return undefined;
   if (error instanceof TimeoutError) return "silent";
@@ -82,6 +98,7 @@ const AWAY: readonly number[] = [
   JetStreamCode.noPeersForPlacement,
   JetStreamCode.notLeader,
   JetStreamCode.wrongLastSequenceNow,
+  JetStreamCode.duplicateNow,
   JetStreamCode.streamOffline,
   JetStreamCode.consumerOffline,
 ];
@@ -93,7 +110,8 @@ function problemOf(error: JetStreamApiError): Problem | undefined {
   return isAway ? "away" : undefined;
 }
 
-function withoutMajority(
+/** The error of a minority. */
+export function withoutMajority(
   { here, most }: Pick<ClusterView, "here" | "most">,
   cause: { cause: unknown },
 ): NarunError {

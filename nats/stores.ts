@@ -55,6 +55,11 @@ export function openKeyTexts(nats: Nats): Promise<TypedKv<string>> {
   });
 }
 
+/** Sealed texts about the keys of an account, for those who have its seeds. */
+export function openSealedRecords<T>(nats: Nats, codec: KvCodec<T>): Promise<TypedKv<T>> {
+  return openKv(nats, stores.network, { ...codec, maxBytes: MAX_DIRECTORY_BYTES });
+}
+
 /** The largest message that a server may be configured for. */
 const MAX_DIRECTORY_BYTES = 64 * 1024 * 1024;
 

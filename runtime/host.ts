@@ -4,6 +4,7 @@ import type { NodeKeys } from "../keys/index.ts";
 import type { Backoff } from "../machine/index.ts";
 import type { LoginTexts, NatsTransport } from "../nats/index.ts";
 import type { SpanSink } from "../traces/index.ts";
+import type { Callees } from "./calls/callee.ts";
 
 /** Everything that a host needs to start one instance. */
 export interface StartOrder {
@@ -121,6 +122,8 @@ export interface HostLogin {
   url: string;
   /** Asked for the login whenever a process may connect. */
   login?: () => LoginTexts;
+  /** Copies of the buckets and stores that functions use first. Default: as many as the cluster allows. */
+  copies?: number | undefined;
   /** Makes logins that are narrower. */
   rights?: HostRights | undefined;
 }
@@ -133,6 +136,8 @@ export interface HostRights {
   readonly lifeMs: number;
   /** The functions that may come into the process: one login for all of them spares renewals. */
   deployed(): RightsFacts[];
+  /** The key that signs logins now. */
+  signer(): string;
   mint(tags: readonly string[]): LoginTexts;
   /** Makes what the process may use and may not make. */
   prepare(config: FunctionConfig): Promise<void>;
@@ -156,6 +161,8 @@ export interface HostParts {
   sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
   /** The keys of labels, for the functions that seal. Undefined: there are none. */
   keys?: LabelKeys | undefined;
+  /** The services that functions call. Undefined: their calls go by gateways. */
+  callees?: Callees | undefined;
   /** Takes the spans of requests. Undefined: none are made. */
   spans?: SpanSink | undefined;
   log: Logger;

@@ -226,8 +226,8 @@ class Runs implements Workflows {
         await tellParent(this.#journals, run.name, messages, outcome.record);
         return "done";
       case "waiting": {
-        const last = await this.#journals.lastInput(run.name);
-        const isBehind = last > outcome.seen || run.due.some(({ seq }) => seq > outcome.seen);
+        const { input } = await this.#journals.lastOfBoth(run.name, outcome.seq ?? outcome.seen);
+        const isBehind = input > outcome.seen || run.due.some(({ seq }) => seq > outcome.seen);
         return isBehind ? "again" : "done";
       }
       case "yielded":
@@ -246,7 +246,7 @@ class Runs implements Workflows {
       this.#metrics.onStart();
       return { kind: "run", messages: [{ seq, at, in: input }], isTakeover: false };
     }
-    const last = await this.#journals.lastRecord(name);
+    const { last } = await this.#journals.lastOfBoth(name, seq);
     const isRetried = input.t === "retry" && last?.record.state === "failed" && last.record.seen < seq;
     if (last !== undefined && isFinal(last.record.state) && !isRetried) {
       if (isRedelivered) await tellParent(this.#journals, name, await this.#read(name), last.record);

@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { serveRegistry } from "../../control/index.ts";
 import { type CompatConfig, type Gateway, readGatewayConfig, startGateway } from "../../gateway/index.ts";
 import { type Address, claimShared, releaseMemory } from "../../machine/index.ts";
 import { connectNats } from "../../nats/index.ts";
@@ -109,6 +110,7 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
       ...(options.config && { config: options.config }),
       ...(caddy && !ofGateway && { caddy }),
     });
+    const registry = ofGateway ? undefined : await serveRegistry({ nats, log });
     const ended = ofGateway ? untilEnded(gateway) : stopped;
     await Promise.race([workers.start(), ended]);
     const { httpUrl, grpcAddress: grpcTarget = null, metricsUrl = null } = gateway;
@@ -121,7 +123,11 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
     releaseMemory();
     boundYoungGeneration();
     await Promise.race([ended, stopped]);
-    await Promise.all([gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs }), workers.close()]);
+    await Promise.all([
+      gateway.drain({ graceMs: DRAIN_GRACE_MS, lameDuckMs }),
+      workers.close(),
+      registry?.close(),
+    ]);
     await traces?.close();
   } finally {
     await nats.close();

@@ -90,7 +90,10 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
     const triggers = createTriggers({ ...parts, traces, kinds: [workflowKind] });
     const runner = await startNodeRunner({
       ...parts,
-      hostNats: { url: access.url ?? nats.url, login: followLogin(access.login) },
+      hostNats: {
+        ...{ url: access.url ?? nats.url, copies: access.copies },
+        login: followLogin(access.login),
+      },
       hostsKey: followHostsKey(options.hostsKey),
       hostLoginMs: options.hostLogin,
       hosts: modes.hosts,

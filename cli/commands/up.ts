@@ -3,9 +3,11 @@ import { listFunctions } from "../../control/index.ts";
 import { holdCompiler, releaseMemory } from "../../machine/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { type PushOutcome, pushAll, startBuilds } from "../functions/push-all.ts";
+import { hasTenant, openTenant, type Tenant } from "../network/tenant-folder.ts";
 import { CLUSTER_PORT, networkOptions } from "../options/network.ts";
 import { hostLogins, nodeName } from "../options/node.ts";
-import { flagArguments } from "../options/resolve.ts";
+import { flagArguments, type Values } from "../options/resolve.ts";
+import { wrongUse } from "../options/values.ts";
 import { workers } from "../options/workers.ts";
 import { showWarnings } from "../output/build-warnings.ts";
 import { showFunctions } from "../output/function-table.ts";
@@ -18,10 +20,12 @@ import { boundYoungGeneration } from "../young-generation.ts";
 
 const { hostLogin } = hostLogins;
 
+const upOptions = { ...worldOptions, ...networkOptions, nodeName, hostLogin, workers };
+
 export const upCommand = defineCommand({
   usage: "up [dir...]",
   says: "run everything on this machine, and push the functions found under the folders",
-  options: { ...worldOptions, ...networkOptions, nodeName, hostLogin, workers },
+  options: upOptions,
   examples: [
     ["narun up functions", "nats-server, gateway, node-runner, and every function below functions"],
     ["narun up --http 0.0.0.0:80 --data-dir /var/lib/narun", "open to the network, data kept apart"],
@@ -30,11 +34,12 @@ export const upCommand = defineCommand({
   async run({ dir: dirs }, context) {
     const { signal, stopped } = untilStopped();
     const { workers, listen, cluster, join } = context.options;
+    const tenant = await tenantOf(context.options);
     const nodeArguments = flagArguments({ nodeName, hostLogin }, context.settings);
     const world = await resolveWorld(context, signal);
     const options = {
       ...world,
-      ...{ workers, listen, join },
+      ...{ workers, listen, join, tenant },
       cluster: cluster ?? (join && { host: listen, port: CLUSTER_PORT }),
       nodeArguments: [...world.nodeArguments, ...nodeArguments],
     };
@@ -47,6 +52,21 @@ export const upCommand = defineCommand({
     }
   },
 });
+
+/** Error: USAGE, where the node would be one of the network itself, too. */
+async function tenantOf({
+  tenant: file,
+  dataDir,
+  cluster,
+  join,
+}: Values<typeof upOptions>): Promise<Tenant | undefined> {
+  if (file === undefined && !hasTenant(dataDir)) return undefined;
+  if (cluster !== undefined || join !== undefined)
+    throw wrongUse(
+      "a tenant uses the nats-servers of its network: --cluster and --join are for their operator",
+    );
+  return openTenant(dataDir, file);
+}
 
 async function runWorld(options: WorldOptions, folders: string[], stopped: Promise<void>): Promise<void> {
   const { output, signal } = options;

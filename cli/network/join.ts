@@ -7,7 +7,8 @@ import { isErrorCode, isNarunError, messageOf, NarunError, stores, subjects } fr
 import { makeOwnFolder, writeWholeSync } from "../../machine/index.ts";
 import { askToJoin, checkJoin, connectNats, type Nats, openByteKv, readJoinToken } from "../../nats/index.ts";
 import { SECRETS_KEY_FILE } from "../secrets-key.ts";
-import { hasNetwork, type Network, NetworkSchema, writeNetwork } from "./network-folder.ts";
+import { hasNetwork, NetworkSchema, writeNetwork } from "./network-facts.ts";
+import type { Network } from "./network-folder.ts";
 import { readAuthority } from "./read-authority.ts";
 
 /** The right to join, and where. */
@@ -102,7 +103,8 @@ export function answerJoins(options: AnswerJoinsOptions): () => void {
 async function admit({ nats, network, dataDir, route, log }: AnswerJoinsOptions, text: string) {
   if (route === undefined)
     return { error: "JOIN_REFUSED", detail: "the node that answered was started without --cluster" };
-  const { keys, authority, routes } = network.facts;
+  const { routes, ...facts } = network.facts;
+  const { keys } = facts;
   const join = checkJoin(text, keys);
   const ttlSeconds = Math.ceil((join.expiresAtMs - Date.now()) / 1_000) + 3_600;
   const used = openByteKv(nats, stores.joins.bucket);
@@ -113,8 +115,7 @@ async function admit({ nats, network, dataDir, route, log }: AnswerJoinsOptions,
   if (!written.ok) throw new NarunError("JOIN_TOKEN_USED");
   log.info({ route: join.route }, "a node joins the network");
   const answer = join.seal({
-    keys,
-    authority,
+    ...facts,
     routes: [...new Set([...routes, route])],
     ...secretsKeyOf(dataDir),
   });

@@ -5,6 +5,7 @@
  *     network/network.json          the keys, and the addresses of the network's servers
  *     network/authority.json        the authority's certificate and key
  *     network/ca.pem                its certificate: for clients
+ *     network/address               of this machine's nats-server: for commands
  *     network/server-*.pem          of this machine's nats-server
  *     network/logins/<role>.creds   of the gateway, the node and the operator here
  *     network/logins/hosts.json     the key with which the node makes the logins of its hosts
@@ -12,55 +13,41 @@
  * I1  Every file with a key has the mode 0600, in folders with the mode 0700.
  * I2  All nodes that joined have the same keys: none of them is the first.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
-import { z } from "zod";
-import type { Role } from "../../contracts/index.ts";
+import { join } from "node:path";
 import {
   type CertificatePair,
   certificateHasNames,
   endOfCertificate,
-  fingerprintOfCertificate,
   isCertificateOf,
-  makeAuthority,
   makeCertificate,
-  makeOwnFolder,
-  writeWholeSync,
 } from "../../machine/index.ts";
 import {
-  claimsIn,
-  createLogin,
-  createNetworkKeys,
+  keeperLogin,
+  type LoginTexts,
   type NatsLogin,
-  type NetworkKeys,
-  NetworkKeysSchema,
   randomName,
-  roleKey,
   serverIdentity,
 } from "../../nats/index.ts";
 import type { ClusterAddress, ServerAccess } from "../../nats-server/index.ts";
+import { type LocalRole, LoginFiles, RENEW_BEFORE_MS } from "./login-files.ts";
+import {
+  createNetwork,
+  folderOf,
+  hasNetwork,
+  type NetworkFacts,
+  type NetworkState,
+  readNetwork,
+  readOr,
+  writeFacts,
+  writeNetwork,
+  writeOwn,
+} from "./network-facts.ts";
 
-const DAY_MS = 24 * 3_600_000;
-const AUTHORITY_DAYS = 3_650;
 const SERVER_DAYS = 90;
-const LOGIN_MS = 90 * DAY_MS;
-/** Certificates and logins are made anew so long before their end. */
-const RENEW_BEFORE_MS = 30 * DAY_MS;
-
-const Pair = z.strictObject({ cert: z.string(), key: z.string() });
-
-/** The facts that all nodes of a network share. */
-export const NetworkSchema = z.strictObject({
-  keys: NetworkKeysSchema,
-  authority: Pair,
-  /** `HOST:PORT` of the servers' addresses for each other. */
-  routes: z.array(z.string()),
-});
-export type NetworkFacts = z.infer<typeof NetworkSchema>;
-
-/** The roles that have a login on this machine. */
-const LOGINS = ["gateway", "node", "cli"] as const satisfies readonly Role[];
+/** How long a login of the account itself is good. It is made anew at each connect. */
+const KEEPER_MS = 30 * 24 * 3_600_000;
 
 export interface Network {
   readonly facts: NetworkFacts;
@@ -74,22 +61,18 @@ export interface Network {
   noteFounded(): void;
   /** The file with the key of hosts' logins, for the node. */
   readonly hostsKeyFile: string;
-  login(role: (typeof LOGINS)[number]): NatsLogin;
+  login(role: LocalRole): NatsLogin;
+  /** The login of the account itself (keeperLogin). */
+  keeper(): LoginTexts;
   access(cluster?: ClusterAddress): ServerAccess;
-  /** Makes anew what ends soon. Returns whether the server has to read its certificate again. */
+  /** Makes files anew that end soon. Returns whether the server has to read its certificate again. */
   renew(now?: number): Promise<boolean>;
+  /** Takes a newer state of the network over. The logins follow with `renew`. */
+  adopt(state: NetworkState): void;
   /** Keeps the address of one more server. */
   addRoute(route: string): void;
-}
-
-const folderOf = (dataDir: string) => resolve(dataDir, "network");
-
-/** SHA-256 of the certificate of a network's authority, hex. */
-export const fingerprintOfNetwork = ({ authority }: NetworkFacts) => fingerprintOfCertificate(authority.cert);
-
-/** Whether a data folder has a network's identity: its server is closed to strangers then, at any address. */
-export function hasNetwork(dataDir: string): boolean {
-  return existsSync(join(folderOf(dataDir), "network.json"));
+  /** Keeps the address of this machine's server, for commands. */
+  noteAddress(url: string): void;
 }
 
 /** The files of a login that `narun up` keeps for commands on this machine. */
@@ -98,34 +81,9 @@ export function operatorLogin(dataDir: string): { creds: string; ca: string } {
   return { creds: join(folder, "logins", "cli.creds"), ca: join(folder, "ca.pem") };
 }
 
-async function createNetwork(now = Date.now()): Promise<NetworkFacts> {
-  return {
-    keys: createNetworkKeys(),
-    authority: await makeAuthority({ days: AUTHORITY_DAYS, now }),
-    routes: [],
-  };
-}
-
-/** Reads the network of a data folder. Undefined where there is none. */
-export function readNetwork(dataDir: string): NetworkFacts | undefined {
-  if (!hasNetwork(dataDir)) return undefined;
-  const folder = folderOf(dataDir);
-  const { keys, routes } = JSON.parse(readFileSync(join(folder, "network.json"), "utf8"));
-  const authority = JSON.parse(readFileSync(join(folder, "authority.json"), "utf8"));
-  return NetworkSchema.parse({ keys, routes, authority });
-}
-
-export async function writeNetwork(
-  dataDir: string,
-  { keys, routes, authority }: NetworkFacts,
-): Promise<void> {
-  await makeOwnFolder(resolve(dataDir));
-  const folder = folderOf(dataDir);
-  await makeOwnFolder(folder);
-  await makeOwnFolder(join(folder, "logins"));
-  writeOwn(join(folder, "authority.json"), JSON.stringify(authority));
-  writeOwn(join(folder, "ca.pem"), authority.cert);
-  writeOwn(join(folder, "network.json"), JSON.stringify({ keys, routes }));
+/** The address of the nats-server that ran, or runs, with this data folder. */
+export function addressOfNetwork(dataDir: string): string | undefined {
+  return readOr(join(folderOf(dataDir), "address"), "") || undefined;
 }
 
 /** Opens the network of a data folder, and makes it where there is none. `names`: of this machine, as clients reach it. */
@@ -133,22 +91,33 @@ export async function openNetwork(dataDir: string, names: readonly string[]): Pr
   if (!hasNetwork(dataDir)) await writeNetwork(dataDir, await createNetwork());
   const facts = readNetwork(dataDir);
   if (facts === undefined) throw new Error("the network's files are gone");
+  // Networks of earlier versions told no time; their servers have the claims of the last start.
+  if (facts.keys.changedAt === 0) {
+    facts.keys.changedAt = Math.floor(Date.now() / 1_000);
+    writeFacts(folderOf(dataDir), facts);
+  }
   const network = new OpenNetwork(dataDir, facts, names);
   await network.renew();
   return network;
 }
 
 class OpenNetwork implements Network {
-  readonly facts: NetworkFacts;
   route: string | undefined;
+  #facts: NetworkFacts;
   #identity: ServerAccess["identity"] | undefined;
   readonly #folder: string;
+  readonly #logins: LoginFiles;
   readonly #names: readonly string[];
 
   constructor(dataDir: string, facts: NetworkFacts, names: readonly string[]) {
-    this.facts = facts;
+    this.#facts = facts;
     this.#folder = folderOf(dataDir);
+    this.#logins = new LoginFiles(this.#at("logins"));
     this.#names = [...new Set(names)];
+  }
+
+  get facts(): NetworkFacts {
+    return this.#facts;
   }
 
   get serverName(): string {
@@ -173,16 +142,21 @@ class OpenNetwork implements Network {
   }
 
   get hostsKeyFile(): string {
-    return this.#at("logins", "hosts.json");
+    return this.#logins.hostsKey;
   }
 
-  login(role: (typeof LOGINS)[number]): NatsLogin {
-    return { creds: { file: this.#at("logins", `${role}.creds`) }, ca: { file: this.caFile } };
+  login(role: LocalRole): NatsLogin {
+    return this.#logins.login(role, this.caFile);
+  }
+
+  keeper(): LoginTexts {
+    const { keys, authority } = this.#facts;
+    return { creds: keeperLogin(keys, KEEPER_MS), ca: authority.cert };
   }
 
   access(cluster?: ClusterAddress): ServerAccess {
-    const { keys, routes } = this.facts;
-    // A server that runs refuses to read a configuration with another text of its operator.
+    const { keys, routes } = this.#facts;
+    // A server that runs refuses to read a configuration with other accounts; it has newer claims of them in its folder.
     this.#identity ??= serverIdentity(keys);
     return {
       identity: this.#identity,
@@ -193,33 +167,28 @@ class OpenNetwork implements Network {
   }
 
   async renew(now = Date.now()): Promise<boolean> {
-    const { keys } = this.facts;
     await mkdir(this.#at("..", "nats", "accounts"), { recursive: true, mode: 0o700 });
-    writeOwn(this.hostsKeyFile, JSON.stringify(roleKey(keys, "host")));
-    for (const role of LOGINS) this.#renewLogin(keys, role, now);
+    this.#logins.renew(this.#facts.keys, now);
     return this.#renewCertificate(now);
   }
 
-  addRoute(route: string): void {
-    const { keys, routes } = this.facts;
-    if (routes.includes(route)) return;
-    routes.push(route);
-    writeOwn(this.#at("network.json"), JSON.stringify({ keys, routes }));
+  adopt(state: NetworkState): void {
+    this.#facts = { ...this.#facts, ...state };
+    writeFacts(this.#folder, this.#facts);
   }
 
-  #renewLogin(keys: NetworkKeys, role: Role, now: number): void {
-    const file = this.#at("logins", `${role}.creds`);
-    const { exp = 0, name } = claimsIn(readOr(file, "")) ?? {};
-    if (exp * 1_000 - now > RENEW_BEFORE_MS) return;
-    // The same name: replies to a connection that logs in again come to the same inboxes.
-    writeOwn(
-      file,
-      createLogin(roleKey(keys, role), { lifeMs: LOGIN_MS, now, ...(name === undefined ? {} : { name }) }),
-    );
+  addRoute(route: string): void {
+    if (this.#facts.routes.includes(route)) return;
+    this.#facts = { ...this.#facts, routes: [...this.#facts.routes, route] };
+    writeFacts(this.#folder, this.#facts);
+  }
+
+  noteAddress(url: string): void {
+    writeOwn(this.#at("address"), url);
   }
 
   async #renewCertificate(now: number): Promise<boolean> {
-    const { authority } = this.facts;
+    const { authority } = this.#facts;
     const present = readOr(this.#at("server-cert.pem"), "");
     if (present !== "" && isFit(present, authority, this.#names, now)) return false;
     const { cert, key } = await makeCertificate(authority, {
@@ -245,16 +214,4 @@ function isFit(cert: string, authority: CertificatePair, names: readonly string[
     certificateHasNames(cert, names) &&
     isCertificateOf(cert, authority.cert)
   );
-}
-
-function writeOwn(file: string, text: string): void {
-  writeWholeSync(file, text, 0o600);
-}
-
-function readOr(file: string, fallback: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return fallback;
-  }
 }

@@ -24,6 +24,12 @@ export const networkOptions = {
     show: () => "(hidden)",
     parse: parseTarget,
   }),
+  tenant: value({
+    flag: "--tenant <file>",
+    help: "serve a tenant of a network: the file of `narun tenant add`. A data folder keeps it",
+    fallbackHelp: "that of the data folder",
+    parse: asText,
+  }),
 };
 
 function parseTarget(given: GivenText): JoinTarget {

@@ -12,7 +12,8 @@ import type { NatsLogin } from "../../nats/index.ts";
 import { type NatsServer, startNatsServer } from "../../nats-server/index.ts";
 import { foundCluster } from "../network/found-cluster.ts";
 import { type JoinTarget, joinNetwork } from "../network/join.ts";
-import { hasNetwork, type Network, openNetwork } from "../network/network-folder.ts";
+import { hasNetwork } from "../network/network-facts.ts";
+import { type Network, openNetwork } from "../network/network-folder.ts";
 import { isLoopback } from "../options/network.ts";
 
 export interface EmbeddedNatsOptions {
@@ -63,6 +64,7 @@ export async function startEmbeddedNats(options: EmbeddedNatsOptions): Promise<E
       if (isAlone) await foundCluster({ ...founding, isFirst: !network.isFounded });
       network.noteFounded();
     }
+    network?.noteAddress(url);
   } catch (error) {
     await close();
     throw error;

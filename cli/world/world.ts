@@ -10,6 +10,7 @@
 import { once } from "node:events";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { serveRegistry } from "../../control/index.ts";
 import {
   type Gateway,
   type InterfaceOptions,
@@ -24,6 +25,7 @@ import {
   makeStores,
   type Nats,
   type NatsLogin,
+  type NatsOptions,
   type NatsTransport,
 } from "../../nats/index.ts";
 import {
@@ -36,8 +38,10 @@ import { startTraces, type Traces, type TracesOptions } from "../../traces/index
 import type { InspectOptions } from "../functions/debugging.ts";
 import { logConnection } from "../log.ts";
 import { answerJoins, type JoinTarget } from "../network/join.ts";
-import { operatorLogin } from "../network/network-folder.ts";
-
+import { keepIdentity } from "../network/keep-identity.ts";
+import type { LocalRole } from "../network/login-files.ts";
+import { type Network, operatorLogin } from "../network/network-folder.ts";
+import type { Tenant } from "../network/tenant-folder.ts";
 import type { GrpcTls } from "../options/listen.ts";
 import type { Environment } from "../options/resolve.ts";
 import { KEYS_FOLDER } from "../options/storage.ts";
@@ -56,7 +60,9 @@ export interface WorldOptions {
   grpcMaxAgeMs: number;
   metrics: { host: string; port: number };
   /** A running server of the user. Default: an embedded server is started. */
-  external?: { url: string; login: NatsLogin; network?: undefined };
+  external?: { url: string; login: NatsLogin; network?: undefined } | undefined;
+  /** The tenant of a network whose servers are the running ones. */
+  tenant?: Tenant | undefined;
   transport: NatsTransport;
   /** Copies of every stream. Undefined: as many as the cluster gives. */
   copies: number | undefined;
@@ -152,30 +158,24 @@ async function startInOrder(
   const lock = await lockDataDir(dataDir);
   endings.push(() => lock.release());
   if (options.hasOwnKey) await ensureSecretsKeyFile(join(dataDir, SECRETS_KEY_FILE));
-  const { url, network, login: loginOf } = external ?? (await openEmbedded(options, progress, lock, endings));
+  const given = ofTenant(options.tenant) ?? external;
+  const { url, network, login: loginOf } = given ?? (await openEmbedded(options, progress, lock, endings));
+  const identity = network ?? options.tenant;
   signal.throwIfAborted();
   progress.update("starting gateway and node-runner");
   const login = typeof loginOf === "function" ? loginOf("gateway") : loginOf;
-  const connect = async (its: NatsLogin) => {
+  const connect = async (its: NonNullable<NatsOptions["login"]>) => {
     const { transport, copies } = options;
-    const connection = await connectNats({
-      url,
-      login: its,
-      transport,
-      copies,
-      name: "narun up",
-      ...logConnection(log),
-    });
+    const how = { url, login: its, transport, copies, name: "narun up" };
+    const connection = await connectNats({ ...how, ...logConnection(log) });
     endings.push(() => connection.close());
     return connection;
   };
   // It makes the stores that are missing, so it connects first.
-  const operator = network && (await connect(network.login("cli")));
+  const operator = identity && (await connect(() => identity.keeper()));
   if (operator !== undefined) await makeStores(operator);
-  if (operator !== undefined && network !== undefined) {
-    const { route } = network;
-    endings.push(answerJoins({ nats: operator, network, dataDir, route, log }), keepCopies(operator, log));
-  }
+  // Before the others connect: their logins may be of a key that is no longer accepted.
+  if (operator !== undefined) endings.push(...(await keepWhole(options, { nats: operator, url, network })));
   const nats = await connect(login);
   const { workers: processes = 1 } = options;
   const claim = (address: Address, option: string) =>
@@ -198,7 +198,7 @@ async function startInOrder(
     {
       natsUrl: url,
       login: typeof loginOf === "function" ? loginOf("node") : loginOf,
-      ...(network && { hostsKey: network.hostsKeyFile }),
+      ...(identity && { hostsKey: identity.hostsKeyFile }),
     },
     () => workers.metrics(),
   );
@@ -206,6 +206,7 @@ async function startInOrder(
   endings.push(() => node.close());
   const drained = { graceMs: DRAIN_GRACE_MS, lameDuckMs: options.lameDuckMs };
   endings.push(async () => void (await Promise.all([gateway.drain(drained), workers.close()])));
+  endings.push((await serveRegistry({ nats, log })).close);
   await startWorkers(workers, options);
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();
@@ -216,8 +217,23 @@ async function startInOrder(
     gateway,
     inspectAddress,
     runtara,
-    login: network && operatorLogin(dataDir),
+    login: identity && operatorLogin(dataDir),
   };
+}
+
+/** Keeps the identity and the copies of a network, or of a tenant. */
+async function keepWhole(
+  { tenant, dataDir, log }: WorldOptions,
+  { nats, url, network }: { nats: Nats; url: string; network: Network | undefined },
+): Promise<(() => void)[]> {
+  const copies = keepCopies(nats, log);
+  if (network === undefined) return tenant === undefined ? [copies] : [copies, await tenant.keep(nats, log)];
+  const identity = await keepIdentity({ nats, url, network, log });
+  return [copies, identity, answerJoins({ nats, network, dataDir, route: network.route, log })];
+}
+
+function ofTenant(tenant: Tenant | undefined) {
+  return tenant && { url: tenant.url, network: undefined, login: (role: LocalRole) => tenant.login(role) };
 }
 
 /** Starts the gateway's other processes. With first pushes they follow those: this process alone knows of them. */

@@ -7,6 +7,7 @@
  *
  * `*` in the second place of a subject of narun stands for the id of the world.
  */
+import { REGISTRY_SERVICE } from "../registry-service.ts";
 import { stores } from "../stores.ts";
 import { subjects } from "../subjects.ts";
 import {
@@ -82,7 +83,7 @@ const readByHosts: readonly string[] = [stores.workflows.stream, ...eventStreams
 /** Buckets that authors write and nodes only read. */
 const deployed = { buckets: [stores.configs, stores.revisions, stores.secrets].map(({ bucket }) => bucket) };
 /** Buckets that nodes only read. The root's signature protects the directory of keys as well. */
-const readOnlyOfNodes = [...deployed.buckets, stores.keys.bucket];
+const readOnlyOfNodes = [...deployed.buckets, stores.keys.bucket, stores.network.bucket];
 const deployedObjects = [stores.binaries.objects, stores.files.objects];
 
 /** Functions that wait for calls, and their results: doors accept them. */
@@ -105,6 +106,8 @@ const gatewayStores = [
   ),
   ...[stores.binaries, stores.bodies].map(({ objects }) => objectStream(objects)),
   stores.calls.stream,
+  stores.events.stream,
+  stores.retainedEvents.stream,
 ];
 
 export const roleRights: Readonly<Record<Role, RoleRights>> = {
@@ -131,11 +134,15 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         ...eventReads,
         ...asyncCalls,
         ...gatewayStores.map((stream) => `$JS.API.STREAM.CREATE.${stream}`),
+        // The registry tells of services.
+        own(subjects.event("*", `${REGISTRY_SERVICE}.>`)),
       ],
     },
     subscribe: {
       allow: [
         ownInbox("gateway"),
+        REGISTRY_SERVICE,
+        `${REGISTRY_SERVICE}.*`,
         "$SRV.>",
         own("narun.s.>"),
         own("narun.peer.*"),
@@ -182,6 +189,8 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         // Calls of other functions, and their streams.
         "{{tag(svc)}}",
         ...invokes("{{tag(svc)}}"),
+        own("narun.c.{{tag(svc)}}.>"),
+        "$SRV.PING.{{tag(svc)}}",
         own("narun.s.{{tag(streams)}}"),
         "{{tag(pub)}}",
         ...kvWrites("{{tag(kv)}}"),
@@ -221,6 +230,9 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
         "{{tag(fn)}}",
         "{{tag(act)}}.>",
         own("narun.i.{{name()}}.*"),
+        own("narun.c.{{tag(fn)}}.{{name()}}.*"),
+        // The instances of the functions that it may call.
+        own("narun.instance.{{tag(svc)}}.*"),
         own("narun.s.{{name()}}.>"),
         own("narun.peer.*"),
         own(subjects.workflowAsk),
@@ -236,6 +248,7 @@ export const roleRights: Readonly<Record<Role, RoleRights>> = {
       allow: [
         ...jetStreamFacts,
         "*",
+        `${REGISTRY_SERVICE}.*`,
         "$SRV.>",
         ...deployed.buckets.flatMap(kvWrites),
         ...deployedObjects.flatMap(objectWrites),

@@ -68,7 +68,7 @@ export const FROM_CLIENT: ReadonlySet<string> = new Set([
   ...["forwarded", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"],
 ]);
 /** The length is the message's own. */
-const FROM_FUNCTION = new Set([...ANSWERED_BEFORE, "content-length"]);
+export const FROM_FUNCTION: ReadonlySet<string> = new Set([...ANSWERED_BEFORE, "content-length"]);
 
 /** The headers of a request's message; undefined where its target or a field cannot be sent. */
 export function encodeRequest(

@@ -39,6 +39,7 @@ export { type GrpcFunction, type GrpcOptions, grpc } from "./grpc/grpc.ts";
 export { type GrpcDetail, GrpcError, type GrpcErrorOptions } from "./grpc/grpc-error.ts";
 export type { GrpcHandler, GrpcHandlers } from "./grpc/handlers.ts";
 export { Metadata } from "./grpc/metadata.ts";
+export type { GrpcService, GrpcServiceOptions } from "./grpc/service-actions.ts";
 export type { Env, Handler, ModuleWorker } from "./handler.ts";
 export { type EncryptedSchema, encrypted, type Rows, rows } from "./seal/rows.ts";
 export type {

@@ -14,42 +14,24 @@ import {
   type FunctionSpec,
   isEventPattern,
 } from "../../contracts/index.ts";
+import type { OwnPaths } from "../http/own-paths.ts";
+import type { ServeOptions } from "../http/passage.ts";
 import type { RouteMatch } from "../routes.ts";
 import type { EventDoorOptions } from "./event-door-options.ts";
+import { answerEvents } from "./event-passage.ts";
 import type { EventReaders } from "./event-readers.ts";
-
-export type EventAccess = "allowed" | "key-missing" | "key-unknown";
-
-/** A request for events, and whether it is allowed. */
-export interface EventRequest {
-  pattern: string;
-  access: EventAccess;
-  /** The function's whose rule opens the pattern. */
-  cors: FunctionSpec["cors"];
-}
-
-export interface EventDoor {
-  /** Undefined: the request is not for this door. */
-  find(rawPath: string, match: RouteMatch, incoming: IncomingMessage): EventRequest | undefined;
-  /** The rules have changed. */
-  forget(): void;
-  load(): Promise<EventReaders>;
-  close(): void;
-}
+import { EVENTS_PATTERN } from "./event-request.ts";
 
 const PREFIX = "/events/";
-/** The path of the metrics. */
-export const EVENTS_PATTERN = "/events/*";
 /** A page cannot set header fields of a WebSocket: it offers its key as a protocol. */
 const KEY_PROTOCOL = "narun.key.";
-export const EVENTS_PROTOCOL = "narun.events";
 
 interface Rule {
   reader: EventReader;
   cors: FunctionSpec["cors"];
 }
 
-export function createEventDoor(options: EventDoorOptions): EventDoor {
+export function createEventDoor(options: EventDoorOptions): OwnPaths<ServeOptions> {
   let rules: Rule[] | undefined;
   let loading: Promise<EventReaders> | undefined;
   const find = () => {
@@ -58,8 +40,12 @@ export function createEventDoor(options: EventDoorOptions): EventDoor {
     );
     return rules;
   };
+  const load = () => {
+    loading ??= import("./event-readers.ts").then((module) => new module.EventReaders(options));
+    return loading;
+  };
   return {
-    find(rawPath, match, incoming) {
+    find({ incoming }, { rawPath }, match) {
       if (!rawPath.startsWith(PREFIX) || find().length === 0 || isOfFunction(match)) return undefined;
       const pattern = patternOf(rawPath);
       if (pattern === undefined) return undefined;
@@ -69,16 +55,16 @@ export function createEventDoor(options: EventDoorOptions): EventDoor {
         pattern,
         keyOf(incoming),
       );
-      return access === "closed"
-        ? undefined
-        : { pattern, access, cors: covering.find(({ cors }) => cors)?.cors };
+      if (access === "closed") return undefined;
+      const request = { pattern, access, cors: covering.find(({ cors }) => cors)?.cors, load };
+      return {
+        pattern: EVENTS_PATTERN,
+        cors: request.cors,
+        answer: (served, exchange, target) => answerEvents(served, exchange, target, request),
+      };
     },
     forget() {
       rules = undefined;
-    },
-    load() {
-      loading ??= import("./event-readers.ts").then((module) => new module.EventReaders(options));
-      return loading;
     },
     close() {
       void loading?.then((readers) => readers.close());

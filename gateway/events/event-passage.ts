@@ -7,8 +7,8 @@ import { problemResponse } from "../http/gateway-response.ts";
 import { fail, type ServeOptions } from "../http/passage.ts";
 import type { RequestTarget } from "../http/request-path.ts";
 import type { Upgrade } from "../websocket/websocket.ts";
-import { EVENTS_PATTERN, EVENTS_PROTOCOL, type EventRequest } from "./event-door.ts";
 import { type EventSink, type Reading, readStart } from "./event-readers.ts";
+import { EVENTS_PATTERN, EVENTS_PROTOCOL, type EventRequest } from "./event-request.ts";
 
 const REFUSALS = { "key-missing": "EVENT_KEY_MISSING", "key-unknown": "EVENT_KEY_UNKNOWN" } as const;
 /** How long a client waits before it connects again. */
@@ -23,7 +23,6 @@ export function answerEvents(
   request: EventRequest,
 ): void {
   const { incoming, method, requestId } = exchange;
-  exchange.pattern = EVENTS_PATTERN;
   if (request.cors !== undefined) exchange.cors = allowedOrigin(request.cors, incoming);
   const answer = (code: ErrorCode, detail?: string, extra: string[] = []) =>
     refuse(options, exchange, problemResponse(code, requestId, detail, extra));
@@ -51,11 +50,11 @@ function startOf({ incoming }: Exchange, { query }: RequestTarget): EventStart |
 async function begin(
   options: ServeOptions,
   exchange: Exchange,
-  { pattern }: EventRequest,
+  { pattern, load }: EventRequest,
   start: EventStart,
   answer: (code: ErrorCode) => void,
 ): Promise<void> {
-  const readers = await options.events.load();
+  const readers = await load();
   const leave = readers.enter();
   if (leave === undefined) {
     answer("EVENT_READERS_FULL");

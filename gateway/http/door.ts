@@ -50,13 +50,13 @@ export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
     listen: () => listen(server, address, "--http"),
     leave(forMs) {
       state.isLeaving = true;
-      options.events.close();
+      options.own.close();
       return untilLeft(server, forMs);
     },
     async drain({ graceMs }) {
       state.isLeaving = true;
       state.isDraining = true;
-      options.events.close();
+      options.own.close();
       webSockets.drain();
       const grace = aborted(AbortSignal.timeout(graceMs));
       stopListening();
@@ -70,7 +70,7 @@ export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
       await Promise.race([closed, grace]);
     },
     async close() {
-      options.events.close();
+      options.own.close();
       if (closed !== undefined) {
         server.closeIdleConnections();
         await Promise.race([closed, sleep(LAST_ANSWERS_MS)]);

@@ -49,7 +49,7 @@ export class Mount {
       listen: async () => "",
       async drain({ graceMs }) {
         state.isDraining = true;
-        options.events.close();
+        options.own.close();
         webSockets.drain();
         await Promise.race([options.dispatcher.idle(), aborted(AbortSignal.timeout(graceMs))]);
       },
@@ -61,8 +61,10 @@ export class Mount {
   takes(incoming: IncomingMessage): boolean {
     const target = parseTarget(incoming.url ?? "/");
     if (target === undefined) return true;
-    const match = this.#opened.routes().match(incoming.method ?? "GET", target.rawPath);
-    return match.kind !== "none" || this.#opened.events.find(target.rawPath, match, incoming) !== undefined;
+    const { method = "GET" } = incoming;
+    const match = this.#opened.routes().match(method, target.rawPath);
+    const asked = { incoming, method, requestId: "" };
+    return match.kind !== "none" || this.#opened.own.find(asked, target, match) !== undefined;
   }
 
   handle(incoming: IncomingMessage, outgoing: ServerResponse): void {

@@ -24,8 +24,6 @@ import type {
 import type { Nats } from "../../nats/index.ts";
 import type { RemainingBody } from "../../streams/index.ts";
 import type { AsyncDoor } from "../async/async-door.ts";
-import type { EventDoor } from "../events/event-door.ts";
-import type { InterfaceDoor } from "../interface/interface-door.ts";
 import type { RouteTable } from "../routes.ts";
 import type { GatewayTraces } from "../traces/gateway-traces.ts";
 import { endHttp } from "../traces/http-trace.ts";
@@ -41,6 +39,7 @@ import {
   problemResponse,
 } from "./gateway-response.ts";
 import type { Gathering } from "./gathering.ts";
+import type { OwnPaths } from "./own-paths.ts";
 import { toResponse, toStreamHead } from "./reply-to-response.ts";
 import { requestHead } from "./request-head.ts";
 import type { RequestTarget } from "./request-path.ts";
@@ -59,9 +58,7 @@ export interface ServeOptions extends AnswerOptions {
   webSockets: WebSockets;
   /** Calls that are answered before they run. */
   calls: AsyncDoor;
-  events: EventDoor;
-  /** Answers what no route takes, and is the gateway's own. */
-  own: InterfaceDoor;
+  own: OwnPaths<ServeOptions>;
   isTrusted: IsTrusted;
   /** Undefined: traces are off. */
   traces: GatewayTraces | undefined;

@@ -1,9 +1,6 @@
 /** Routes a request. Every request is answered once, with its `x-request-id`. */
 import { callIdOf, isAsync } from "../async/async-door.ts";
 import { acceptLater, answerResult } from "../async/async-passage.ts";
-import { EVENTS_PATTERN } from "../events/event-door.ts";
-import { answerEvents } from "../events/event-passage.ts";
-import { answerOwn } from "../interface/own-passage.ts";
 import type { RouteMatch } from "../routes.ts";
 import { describeUnmatched } from "../traces/http-trace.ts";
 import { allowedOrigin, preflightMethod, preflightResponse } from "./cors.ts";
@@ -12,7 +9,7 @@ import { type GatewayResponse, problemResponse } from "./gateway-response.ts";
 import { noRouteResponse } from "./no-route.ts";
 import { fail, Passage, type ServeOptions } from "./passage.ts";
 import { readHost } from "./request-host.ts";
-import { parseTarget } from "./request-path.ts";
+import { parseTarget, type RequestTarget } from "./request-path.ts";
 
 export function serve(options: ServeOptions, exchange: Exchange): void {
   try {
@@ -39,7 +36,7 @@ function route(options: ServeOptions, exchange: Exchange): void {
     return;
   }
   const asked = preflightMethod(incoming);
-  if (asked !== undefined && answerPreflight(options, exchange, target.rawPath, asked)) return;
+  if (asked !== undefined && answerPreflight(options, exchange, target, asked)) return;
   const match = options.routes().match(method, target.rawPath);
   const callId = callIdOf(target.rawPath);
   if (callId !== undefined) {
@@ -48,14 +45,10 @@ function route(options: ServeOptions, exchange: Exchange): void {
     answerResult(options, exchange, target, callId);
     return;
   }
-  const events = options.events.find(target.rawPath, match, incoming);
-  if (events !== undefined) {
-    answerEvents(options, exchange, target, events);
-    return;
-  }
-  const own = match.kind === "none" ? options.own(exchange, target) : undefined;
+  const own = options.own.find(exchange, target, match);
   if (own !== undefined) {
-    answerOwn(options, exchange, own);
+    exchange.pattern = own.pattern;
+    own.answer(options, exchange, target);
     return;
   }
   if (match.kind !== "route") {
@@ -83,14 +76,14 @@ function route(options: ServeOptions, exchange: Exchange): void {
 function answerPreflight(
   options: ServeOptions,
   exchange: Exchange,
-  rawPath: string,
+  target: RequestTarget,
   method: string,
 ): boolean {
-  const match = options.routes().match(method, rawPath);
-  const events = options.events.find(rawPath, match, exchange.incoming);
-  if (events?.cors !== undefined) {
-    exchange.pattern = EVENTS_PATTERN;
-    refuse(options, exchange, preflightResponse(events.cors, exchange.incoming, method));
+  const match = options.routes().match(method, target.rawPath);
+  const own = options.own.find(exchange, target, match);
+  if (own?.cors !== undefined) {
+    exchange.pattern = own.pattern;
+    refuse(options, exchange, preflightResponse(own.cors, exchange.incoming, method));
     return true;
   }
   const cors = match.kind === "route" ? options.specOf(match.route.service)?.cors : undefined;

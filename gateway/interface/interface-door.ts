@@ -1,19 +1,18 @@
 /**
  * The paths that the gateway itself answers where no route takes them: the description of the services, a page to try them, and
  * the tools of MCP.
- *
- * I1  A route of a function wins, a prefix too.
- * I2  A client that may not see them gets the same answer as where there is nothing.
+ * No route that is a prefix of them may match.
  */
-import type { IncomingMessage } from "node:http";
 import type { FunctionSpec } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
 import { type GatewayResponse, problemResponse } from "../http/gateway-response.ts";
+import type { AskedRequest, OwnPaths } from "../http/own-paths.ts";
+import type { ServeOptions } from "../http/passage.ts";
 import { peerOf } from "../http/request-head.ts";
-import type { RequestTarget } from "../http/request-path.ts";
 import { isFromHere } from "./from-here.ts";
 import type { McpOptions } from "./mcp.ts";
 import { createOpenApi } from "./open-api.ts";
+import { answerOwn, type OwnAnswer } from "./own-passage.ts";
 import { createToolAccess, type McpAccess, type ToolAccess } from "./tool-access.ts";
 
 /** The readers of the description of the services: programs and pages of this machine, every client, or none. */
@@ -30,44 +29,34 @@ export interface InterfaceDoorOptions extends InterfaceOptions, McpOptions {
   nats: Nats;
 }
 
-/** A request that no route takes. */
-export interface UnroutedRequest {
-  incoming: IncomingMessage;
-  method: string;
-  requestId: string;
-}
-
-/** The gateway's own answer to a request. */
-export interface OwnAnswer {
-  /** The `path` label of the metrics. */
-  pattern: string;
-  /** Upper bound of the request's body. */
-  maxBodyBytes: number;
-  answer(data: Uint8Array, signal: AbortSignal): Promise<GatewayResponse>;
-}
-
-/** Undefined where the request is not for the gateway itself. */
-export type InterfaceDoor = (request: UnroutedRequest, target: RequestTarget) => OwnAnswer | undefined;
-
-export function createInterfaceDoor(options: InterfaceDoorOptions): InterfaceDoor {
+export function createInterfaceDoor(options: InterfaceDoorOptions): OwnPaths<ServeOptions> {
   const { openApi = "off", mcp = "off", nats, specs } = options;
   const tools = mcp === "off" ? undefined : createToolAccess(nats, mcp);
-  const isShown = ({ incoming, method }: UnroutedRequest) =>
+  const isShown = ({ incoming, method }: AskedRequest) =>
     (method === "GET" || method === "HEAD") &&
     (openApi === "public" || (openApi === "local" && isFromHere(incoming)));
-  const page = (request: UnroutedRequest, pattern: string, answer: OwnAnswer["answer"]) =>
-    isShown(request) ? { pattern, maxBodyBytes: 0, answer } : undefined;
-  return (request, { rawPath, query }) => {
-    switch (rawPath) {
+  const page = (request: AskedRequest, answer: OwnAnswer["answer"]) =>
+    isShown(request) ? { maxBodyBytes: 0, answer } : undefined;
+  const find = (request: AskedRequest, path: string, query: string): OwnAnswer | undefined => {
+    switch (path) {
       case OPENAPI_PATH:
-        return page(request, rawPath, async () => documentResponse(specs(), query, request.requestId));
+        return page(request, async () => documentResponse(specs(), query, request.requestId));
       case DOCS_PATH:
-        return page(request, rawPath, async () => (await import("./page.ts")).pageResponse());
+        return page(request, async () => (await import("./page.ts")).pageResponse());
       case MCP_PATH:
         return tools && mcpAnswer(options, tools, request);
       default:
         return undefined;
     }
+  };
+  return {
+    find(request, { rawPath, query }, match) {
+      const own = match.kind === "none" ? find(request, rawPath, query) : undefined;
+      if (own === undefined) return undefined;
+      return { pattern: rawPath, answer: (served, exchange) => answerOwn(served, exchange, own) };
+    },
+    forget: () => undefined,
+    close: () => undefined,
   };
 }
 
@@ -81,10 +70,9 @@ const MAX_MESSAGE_BYTES = 1024 * 1024;
 function mcpAnswer(
   options: InterfaceDoorOptions,
   tools: ToolAccess,
-  { incoming, method, requestId }: UnroutedRequest,
+  { incoming, method, requestId }: AskedRequest,
 ): OwnAnswer {
   return {
-    pattern: MCP_PATH,
     maxBodyBytes: MAX_MESSAGE_BYTES,
     async answer(data, signal) {
       const client = await tools.clientOf(incoming);

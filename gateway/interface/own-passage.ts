@@ -2,9 +2,15 @@
 import { answer } from "../async/async-passage.ts";
 import { type Body, hasBody, readBody } from "../http/body.ts";
 import { closeAfter, type Exchange, refuse } from "../http/exchange.ts";
-import { problemResponse } from "../http/gateway-response.ts";
+import { type GatewayResponse, problemResponse } from "../http/gateway-response.ts";
 import type { ServeOptions } from "../http/passage.ts";
-import type { OwnAnswer } from "./interface-door.ts";
+
+/** The gateway's own answer to a request. */
+export interface OwnAnswer {
+  /** Upper bound of the request's body. */
+  maxBodyBytes: number;
+  answer(data: Uint8Array, signal: AbortSignal): Promise<GatewayResponse>;
+}
 
 /** How long a client may take to send the body. */
 const MAX_BODY_MS = 60_000;
@@ -14,7 +20,6 @@ const OWN = ".own";
 
 export function answerOwn(options: ServeOptions, exchange: Exchange, own: OwnAnswer): void {
   const { incoming, outgoing, requestId } = exchange;
-  exchange.pattern = own.pattern;
   const take = (data: Uint8Array) => answer(options, exchange, (signal) => own.answer(data, signal));
   if (!hasBody(incoming)) {
     take(NO_BYTES);

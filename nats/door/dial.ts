@@ -1,6 +1,6 @@
 /** Dials a NATS server by hand, for a connection whose commands are passed on and not made here. */
 import { once } from "node:events";
-import { createConnection, type Socket } from "node:net";
+import { createConnection, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { NarunError } from "../../contracts/index.ts";
 import { answerOf, type LoginTexts, tlsOf } from "../login/login.ts";
@@ -49,7 +49,9 @@ async function dialOne(server: string, isTls: boolean, texts: LoginTexts): Promi
   try {
     const info = await readGreeting(plain);
     const tls = tlsOf(texts) ?? (isTls || info.tls_required === true ? {} : undefined);
-    const socket = tls === undefined ? plain : connectTls({ ...tls, socket: plain, host, servername: host });
+    // A name for TLS is no address of numbers; the certificate is checked against `host` then.
+    const name = isIP(host) === 0 ? { servername: host } : {};
+    const socket = tls === undefined ? plain : connectTls({ ...tls, ...name, socket: plain, host });
     if (socket !== plain) await once(socket, "secureConnect");
     const nonce = typeof info.nonce === "string" ? info.nonce : undefined;
     return { socket, info, login: { ...(answerOf(texts, nonce) ?? {}) } };

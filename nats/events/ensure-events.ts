@@ -1,9 +1,11 @@
 import { DiscardPolicy, type JetStreamManager, type StreamConfig } from "@nats-io/jetstream";
 import { stores, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { addStream } from "../copies.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
+import { streamBound } from "../stream-bound.ts";
 
 const NANOS_PER_MS = 1_000_000;
 
@@ -40,7 +42,7 @@ export async function ensureEventStreams(nats: Nats, manager: JetStreamManager):
 async function ensure(
   nats: Nats,
   manager: JetStreamManager,
-  config: Partial<StreamConfig> & { name: string; subjects: string[] },
+  config: Partial<StreamConfig> & { name: string; subjects: string[]; max_bytes: number },
 ): Promise<void> {
   const { name: stream, subjects: stored } = config;
   await needsJetStream(nats, () =>
@@ -49,7 +51,8 @@ async function ensure(
         await manager.streams.info(stream);
       } catch (error) {
         if (!isStreamMissing(error)) throw error;
-        await manager.streams.add(config);
+        const max_bytes = await streamBound(manager, config.max_bytes);
+        await addStream(nats, manager, { ...config, max_bytes });
       }
     }),
   );

@@ -199,7 +199,7 @@ class OpenEvents implements Events {
     for await (const event of this.retained(pattern)) take(event);
     const { nats, manager, stream, filter } = this.#where(pattern, 1);
     const where = { nats, manager, stream, filters: [filter], from: "last-of-each" } as const;
-    await using reader = await needsJetStream(nats, () => openReader(where));
+    await using reader = await needsJetStream(nats, () => openReader(where), { isLong: true });
     let left = reader.pending;
     while (left > 0) {
       for await (const message of reader.batch({ waitMs: BATCH_WAIT_MS })) {

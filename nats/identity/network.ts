@@ -5,6 +5,7 @@
  * I1  The rights of a role are the template of its signing key, in the account's JWT. A user's JWT has none of its own, so the
  *     holder of one role's key makes users of that role only, and changed rights need no new users.
  */
+import { createHash } from "node:crypto";
 import { nkeys } from "@nats-io/transport-node";
 import { z } from "zod";
 import { inboxRoots, ROLES, type Role, roleRights, type SubjectRights } from "../../contracts/index.ts";
@@ -12,14 +13,34 @@ import { inboxTag, type KeyPair, keyPairOf, seedOfPair, signClaims } from "./cla
 
 const Seed = z.string().regex(/^S[A-Z2-7]{57}$/);
 
-/** Seeds of nkeys. They stay in one file that only its user can read. */
-export const NetworkKeysSchema = z.strictObject({
-  operator: Seed,
-  system: Seed,
+/** Upper bounds of an account, which its servers keep. Default: none. */
+export const AccountLimitsSchema = z.strictObject({
+  /** Of clients, over all servers. */
+  connections: z.int().positive().optional(),
+  /** Of all streams in files. */
+  storageBytes: z.int().positive().optional(),
+});
+export type AccountLimits = z.infer<typeof AccountLimitsSchema>;
+
+/** An account with its seeds. */
+export const AccountKeysSchema = z.strictObject({
   account: Seed,
   /** The first signs; the others are still accepted, while a rotation is under way. */
   roles: z.record(z.enum(ROLES), z.tuple([Seed], Seed)),
+  /** Until when a former key of a role is accepted: its public key → milliseconds. */
+  ends: z.record(z.string(), z.number()).default({}),
+  /** Users that are no longer let in: their public keys → seconds; logins made later are. */
+  revoked: z.record(z.string(), z.number()).default({}),
+  /** Seconds. Servers keep the newest claims of an account. 0: they were never changed. */
+  changedAt: z.int().default(0),
+  /** Of which rights the claims are (`rightsId`). */
+  rights: z.string().default(""),
+  limits: AccountLimitsSchema.default({}),
 });
+export type AccountKeys = z.infer<typeof AccountKeysSchema>;
+
+/** Seeds of nkeys. They stay in one file that only its user can read. */
+export const NetworkKeysSchema = AccountKeysSchema.extend({ operator: Seed, system: Seed });
 export type NetworkKeys = z.infer<typeof NetworkKeysSchema>;
 
 /** The key with which users of one role are made. */
@@ -38,8 +59,15 @@ export function createNetworkKeys(): NetworkKeys {
   };
 }
 
-function createAccountKeys(): Pick<NetworkKeys, "account" | "roles"> {
-  return { account: newSeed(), roles: ofEachRole(() => [newSeed()]) };
+export function createAccountKeys(limits: AccountLimits = {}, now = Date.now()): AccountKeys {
+  const changedAt = Math.floor(now / 1_000);
+  const roles = ofEachRole(() => [newSeed()]);
+  return { account: newSeed(), roles, ends: {}, revoked: {}, changedAt, rights: rightsId(), limits };
+}
+
+/** Stands for the rights of all roles in this version. */
+export function rightsId(): string {
+  return createHash("sha256").update(JSON.stringify(roleRights)).digest("hex").slice(0, 16);
 }
 
 const newSeed = () => seedOfPair(nkeys.createAccount());
@@ -49,11 +77,11 @@ function ofEachRole(make: (role: Role) => [string, ...string[]]): NetworkKeys["r
   return { gateway, node, host, author: make("author"), cli: make("cli"), join: make("join") };
 }
 
-export function roleKey(keys: NetworkKeys, role: Role): RoleKey {
+export function roleKey(keys: AccountKeys, role: Role): RoleKey {
   return { role, account: publicOf(keys.account), seed: keys.roles[role][0] };
 }
 
-const publicOf = (seed: string) => keyPairOf(seed).getPublicKey();
+export const publicOf = (seed: string) => keyPairOf(seed).getPublicKey();
 const UNLIMITED = { subs: -1, data: -1, payload: -1 };
 const OF_ACCOUNT = { imports: -1, exports: -1, wildcards: true, conn: -1, leaf: -1 };
 const OF_JETSTREAM = { mem_storage: -1, disk_storage: -1, streams: -1, consumer: -1 };
@@ -71,29 +99,28 @@ export function serverIdentity(keys: NetworkKeys): ServerIdentity {
   const systemAccount = publicOf(keys.system);
   // An account with JetStream cannot be the system account.
   const system = signClaims(operator, {
-    subject: systemAccount,
-    name: "system",
+    ...{ subject: systemAccount, name: "system", now: 0 },
     nats: { type: "account", limits: { ...UNLIMITED, ...OF_ACCOUNT } },
   });
   return {
     operatorJwt: signClaims(operator, {
-      subject: operator.getPublicKey(),
-      name: "narun",
+      ...{ subject: operator.getPublicKey(), name: "narun", now: 0 },
       nats: { type: "operator", system_account: systemAccount },
     }),
     systemAccount,
-    accounts: { [systemAccount]: system, [publicOf(keys.account)]: accountJwt(keys) },
+    accounts: { [systemAccount]: system, [publicOf(keys.account)]: accountJwt(keys.operator, keys) },
   };
 }
 
 /** The claims of an account, with the rights of each role. */
-function accountJwt(keys: NetworkKeys): string {
-  return signClaims(keyPairOf(keys.operator), {
-    subject: publicOf(keys.account),
-    name: "narun",
+export function accountJwt(operator: string, keys: AccountKeys, name = "narun"): string {
+  const { connections: conn = -1, storageBytes: disk_storage = -1 } = keys.limits;
+  return signClaims(keyPairOf(operator), {
+    ...{ subject: publicOf(keys.account), name, now: keys.changedAt * 1_000 },
     nats: {
       type: "account",
-      limits: { ...UNLIMITED, ...OF_ACCOUNT, ...OF_JETSTREAM },
+      limits: { ...UNLIMITED, ...OF_ACCOUNT, ...OF_JETSTREAM, conn, disk_storage },
+      ...(Object.keys(keys.revoked).length === 0 ? {} : { revocations: keys.revoked }),
       signing_keys: ROLES.flatMap((role) =>
         keys.roles[role].map((seed) => ({
           kind: "user_scope",
@@ -113,6 +140,28 @@ function templateOf(role: Role) {
   });
   const { publish, subscribe } = roleRights[role];
   return { pub: side(publish), sub: side(subscribe) };
+}
+
+/** The claims of an account that is gone: nobody may log in. They stay, so that no server brings the account back. */
+export function goneJwt(operator: string, account: string, changedAt: number): string {
+  return signClaims(keyPairOf(operator), {
+    ...{ subject: account, name: "gone", now: changedAt * 1_000 },
+    nats: {
+      type: "account",
+      limits: { ...UNLIMITED, ...OF_ACCOUNT, conn: 0 },
+      revocations: { "*": changedAt },
+    },
+  });
+}
+
+/** A user of the account itself, with all of its rights: no rotation of a role's key ends its login. */
+export function keeperLogin(keys: AccountKeys, lifeMs: number): string {
+  const name = randomName();
+  return credsOf(keyPairOf(keys.account), {
+    name,
+    nats: { type: "user", ...UNLIMITED, tags: [inboxTag(`${inboxRoots.cli}.${name}`)] },
+    expiresAtMs: Date.now() + lifeMs,
+  });
 }
 
 /** A user of the system account, who may give servers new accounts. */

@@ -13,17 +13,15 @@ import {
   headerValue,
   isFinal,
   type JournalMessage,
-  NarunError,
   stores,
   subjects,
   type WorkflowInput,
   type WorkflowRecord,
 } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
-import { JetStreamCode } from "../jetstream-errors.ts";
-import type { Message } from "../message.ts";
 import { NoReplyError } from "../request.ts";
-import { ensureJournals } from "./ensure-journals.ts";
+import { type Ack, askSurely, TIMEOUT_MS, writeSurely } from "./asking.ts";
+import { readFresh } from "./fresh-read.ts";
 import { type JournalEntry, readEntries } from "./read-journal.ts";
 
 /** The names of one workflow. */
@@ -39,7 +37,9 @@ export interface JournaledRecord {
 }
 
 const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
-const TIMEOUT_MS = 5_000;
+const MESSAGE_ID = "Nats-Msg-Id";
+/** How often a record is appended whose answer is lost. */
+const TRIES = 4;
 const { stream } = stores.workflows;
 
 export class Journals {
@@ -60,17 +60,23 @@ export class Journals {
     const attempt = () => {
       const headers = withField(EXPECTED, String(after));
       return due === undefined
-        ? this.#request(subject, record, headers)
+        ? this.#write(subject, record, headers)
         : this.#batch(name, { subject, record, headers }, due);
     };
-    const ack = await attempt().catch(async (error: unknown) => {
-      if (!(error instanceof NoReplyError) || error.reason === "no-responders") throw error;
-      const last = await this.lastOf(subject);
-      if (last === undefined ? after === 0 : last.seq === after) return attempt();
-      const isOwn = last !== undefined && last.text === record;
-      return isOwn ? { seq: last.seq } : { seq: undefined };
-    });
-    return ack.seq;
+    let isUnclear = false;
+    for (let tries = 1; ; tries++) {
+      try {
+        const { seq } = await attempt();
+        // In a cluster the condition may be broken by an earlier attempt of this very record.
+        if (seq !== undefined || !(isUnclear || this.#nats.cluster.isCluster)) return seq;
+      } catch (error) {
+        if (!(error instanceof NoReplyError) || tries === TRIES) throw error;
+      }
+      isUnclear = true;
+      const last = await this.#lastByLeader(subject);
+      if (last?.text === record && last.seq > after) return last.seq;
+      if ((last?.seq ?? 0) !== after) return undefined;
+    }
   }
 
   /** Sends an input. `isStart`: only where there is none. False: there was one. */
@@ -79,14 +85,14 @@ export class Journals {
     const text = JSON.stringify(input);
     const headers = createHeaders();
     if (isStart) headers.set(EXPECTED, ["0"]);
-    const { seq } = await this.#request(subject, text, headers);
+    const { seq } = await this.#write(subject, text, headers);
     return seq !== undefined;
   }
 
   /** Sends an input that the stream takes once for a message's id, within its window of duplicates. */
   async sendOnce({ workflow, id }: WorkflowName, input: WorkflowInput, messageId: string): Promise<void> {
-    const headers = withField("Nats-Msg-Id", messageId);
-    await this.#request(subjects.workflowInputs(workflow, id), JSON.stringify(input), headers);
+    const headers = withField(MESSAGE_ID, messageId);
+    await this.#write(subjects.workflowInputs(workflow, id), JSON.stringify(input), headers);
   }
 
   /** The last record of a workflow; `null`: it has begun, and has none; undefined: there is no such workflow. */
@@ -100,16 +106,22 @@ export class Journals {
     return input === undefined ? undefined : null;
   }
 
-  /** The sequence of the last input, by the stream's leader. */
-  async lastInput({ workflow, id }: WorkflowName): Promise<number> {
-    return (await this.#lastByLeader(subjects.workflowInputs(workflow, id)))?.seq ?? 0;
-  }
-
-  /** The last record, by the stream's leader; undefined: none. */
-  async lastRecord({ workflow, id }: WorkflowName): Promise<JournaledRecord | undefined> {
-    const found = await this.#lastByLeader(subjects.workflowLog(workflow, id));
+  /**
+   * The sequence of the last input, and the last record, as a server has them that knows the journal up to a sequence at
+   * least.
+   */
+  async lastOfBoth(
+    { workflow, id }: WorkflowName,
+    atLeast: number,
+  ): Promise<{ input: number; last: JournaledRecord | undefined }> {
+    const [inputs, log] = [subjects.workflowInputs(workflow, id), subjects.workflowLog(workflow, id)];
+    const { cluster, world } = this.#nats;
+    // A server outside of a cluster is never behind.
+    const [input, found] = cluster.isCluster
+      ? await readFresh(this.#nats, [world.toWire(inputs), world.toWire(log)], atLeast)
+      : await Promise.all([this.#lastByLeader(inputs), this.#lastByLeader(log)]);
     const record = found && (parsed(found.text) as WorkflowRecord | undefined);
-    return found === undefined || record === undefined ? undefined : { seq: found.seq, record };
+    return { input: input?.seq ?? 0, last: found && record && { seq: found.seq, record } };
   }
 
   /** The messages of a journal from the beginning of its run, in the stream's order. */
@@ -175,7 +187,7 @@ export class Journals {
     headers.set("Nats-Schedule-Target", [this.#nats.world.toWire(subjects.workflowInputs(workflow, id))]);
     // Of two that set it one is refused.
     headers.set(EXPECTED, [String(last?.seq ?? 0)]);
-    await this.#request(subject, JSON.stringify(input), headers);
+    await this.#write(subject, JSON.stringify(input), headers);
   }
 
   /** Removes a workflow, or the part of its log before a sequence. */
@@ -192,9 +204,9 @@ export class Journals {
   async #purge(subject: string, before?: number): Promise<void> {
     const filter = this.#nats.world.toWire(subject);
     const order = { filter, ...(before === undefined ? {} : { seq: before }) };
-    await this.#nats.request(`$JS.API.STREAM.PURGE.${stream}`, JSON.stringify(order), {
-      timeoutMs: TIMEOUT_MS,
-    });
+    await askSurely(this.#nats, () =>
+      this.#nats.request(`$JS.API.STREAM.PURGE.${stream}`, JSON.stringify(order), { timeoutMs: TIMEOUT_MS }),
+    );
   }
 
   /** The last message of a subject, by any server that has the stream. */
@@ -202,7 +214,7 @@ export class Journals {
     subject: string,
   ): Promise<{ seq: number; text: string; headers: Headers | undefined } | undefined> {
     const wire = this.#nats.world.toWire(subject);
-    const answer = await this.#ask(() =>
+    const answer = await askSurely(this.#nats, () =>
       this.#nats.request(`$JS.API.DIRECT.GET.${stream}.${wire}`, "", { timeoutMs: TIMEOUT_MS }),
     );
     if (answer.status !== 0) return undefined;
@@ -212,7 +224,7 @@ export class Journals {
 
   async #lastByLeader(subject: string): Promise<{ seq: number; text: string } | undefined> {
     const query = JSON.stringify({ last_by_subj: this.#nats.world.toWire(subject) });
-    const answer = await this.#ask(() =>
+    const answer = await askSurely(this.#nats, () =>
       this.#nats.request(`$JS.API.STREAM.MSG.GET.${stream}`, query, { timeoutMs: TIMEOUT_MS }),
     );
     const { message } = JSON.parse(answer.text()) as { message?: { seq: number; data?: string } };
@@ -220,10 +232,11 @@ export class Journals {
     return { seq: message.seq, text: Buffer.from(message.data ?? "", "base64").toString() };
   }
 
-  async #request(subject: string, data: string, headers: Headers): Promise<Ack> {
-    return ackOf(
-      await this.#ask(() => this.#nats.request(subject, data, { timeoutMs: TIMEOUT_MS, headers })),
-    );
+  #write(subject: string, data: string, headers: Headers): Promise<Ack> {
+    if (this.#nats.cluster.isCluster && !headers.has(MESSAGE_ID))
+      headers.set(MESSAGE_ID, [crypto.randomUUID()]);
+    const options = { timeoutMs: TIMEOUT_MS, headers };
+    return writeSurely(this.#nats, () => this.#nats.request(subject, data, options));
   }
 
   /** The record and its timer. */
@@ -233,58 +246,26 @@ export class Journals {
     due: number,
   ): Promise<Ack> {
     const { world } = this.#nats;
-    this.#batches += 1;
-    const id = `${this.#batchPrefix}.${this.#batches.toString(36)}`;
-    const timer = createHeaders();
-    timer.set("Nats-Batch-Id", [id]);
-    timer.set("Nats-Batch-Sequence", ["1"]);
-    timer.set("Nats-Schedule", [`@at ${new Date(due).toISOString()}`]);
-    timer.set("Nats-Schedule-Target", [world.toWire(subjects.workflowInputs(name.workflow, name.id))]);
-    headers.set("Nats-Batch-Id", [id]);
-    headers.set("Nats-Batch-Sequence", ["2"]);
-    headers.set("Nats-Batch-Commit", ["1"]);
-    return ackOf(
-      await this.#ask(() => {
-        this.#nats.publish(subjects.workflowTimer(name.workflow, name.id), TIMER, timer);
-        return this.#nats.request(subject, record, { timeoutMs: TIMEOUT_MS, headers });
-      }),
-    );
-  }
-
-  /** The stream is made by the first who needs it. */
-  async #ask(ask: () => Promise<Message>): Promise<Message> {
-    try {
-      return await ask();
-    } catch (error) {
-      if (!(error instanceof NoReplyError) || error.reason !== "no-responders") throw error;
-      await ensureJournals(this.#nats);
-      return ask();
-    }
+    const target = world.toWire(subjects.workflowInputs(name.workflow, name.id));
+    return writeSurely(this.#nats, () => {
+      this.#batches += 1;
+      const id = `${this.#batchPrefix}.${this.#batches.toString(36)}`;
+      const timer = createHeaders();
+      timer.set("Nats-Batch-Id", [id]);
+      timer.set("Nats-Batch-Sequence", ["1"]);
+      timer.set("Nats-Schedule", [`@at ${new Date(due).toISOString()}`]);
+      timer.set("Nats-Schedule-Target", [target]);
+      const last = new Map(headers);
+      last.set("Nats-Batch-Id", [id]);
+      last.set("Nats-Batch-Sequence", ["2"]);
+      last.set("Nats-Batch-Commit", ["1"]);
+      this.#nats.publish(subjects.workflowTimer(name.workflow, name.id), TIMER, timer);
+      return this.#nats.request(subject, record, { timeoutMs: TIMEOUT_MS, headers: last });
+    });
   }
 }
 
 const TIMER = JSON.stringify({ t: "timer" } satisfies WorkflowInput);
-
-interface Ack {
-  /** Undefined: another message is there. */
-  seq: number | undefined;
-}
-
-interface AckBody {
-  seq?: number;
-  error?: { err_code?: number; description?: string; code?: number };
-}
-
-function ackOf(answer: Message): Ack {
-  const { seq, error } = (parsed(answer.text()) ?? {}) as AckBody;
-  if (error === undefined && seq !== undefined) return { seq };
-  const code = error?.err_code;
-  if (code === JetStreamCode.wrongLastSequence || code === JetStreamCode.wrongLastSequenceNow)
-    return { seq: undefined };
-  throw new NarunError("WORKFLOW_JOURNAL_REFUSED", {
-    detail: error?.description ?? "the stream did not acknowledge a message",
-  });
-}
 
 function readStored(text: string): JournaledRecord | undefined {
   return parsed(text) as JournaledRecord | undefined;

@@ -3,9 +3,17 @@
  *
  * I1  The bucket is made at its first use, and again after it was deleted.
  * I2  A key whose last message is a marker (deleted, or its time was over) is a key that is not there.
- * I3  A value has at most the bytes of one message, with room for the fields that the server adds when it is read.
+ * I3  In a cluster a write that is not answered is tried again; its id lets it be stored once, whatever its condition.
+ * I4  A value has at most the bytes of one message, with room for the fields that the server adds when it is read.
  */
-import { JetStreamApiError, jetstream, jetstreamManager, type StoredMsg } from "@nats-io/jetstream";
+import {
+  JetStreamApiError,
+  type JetStreamPublishOptions,
+  jetstream,
+  jetstreamManager,
+  type PubAck,
+  type StoredMsg,
+} from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import { type MsgHdrs, RequestError } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
@@ -152,16 +160,16 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
       using(async (bucket) => {
         const { config } = bucket.info;
         await room.take(bucket.manager, value.byteLength);
-        if (ttlSeconds === undefined) return write(bucket, { key, value, ifRevision });
+        if (ttlSeconds === undefined) return write(nats, bucket, { key, value, ifRevision });
         const leastSeconds = leastTtlSeconds(config);
         if (ttlSeconds < leastSeconds) return { ok: false, why: "ttl-too-short", leastSeconds };
-        return write(bucket, { key, value, headers: headersOfTtl(config, ttlSeconds), ifRevision });
+        return write(nats, bucket, { key, value, headers: headersOfTtl(config, ttlSeconds), ifRevision });
       }),
     make: async () => void (await using(async (bucket) => bucket)),
     delete: (key, { ifRevision } = {}) =>
       using((bucket) => {
-        const headers = headersOfDelete(bucket.info.config);
-        return write(bucket, { key, value: new Uint8Array(), headers, ifRevision });
+        const marker = { value: new Uint8Array(), headers: headersOfDelete(bucket.info.config) };
+        return write(nats, bucket, { key, ...marker, ifRevision });
       }),
     list: (options) => lists.run(() => using((bucket) => listByteKv(nats, bucket, options))),
     watch: (options) => watchByteKv(nats, opened, options),
@@ -175,14 +183,25 @@ interface Written {
   ifRevision: number | undefined;
 }
 
-async function write(bucket: OpenBucket, { key, value, headers, ifRevision }: Written): Promise<KvWrite> {
+async function write(
+  nats: Nats,
+  bucket: OpenBucket,
+  { key, value, headers, ifRevision }: Written,
+): Promise<KvWrite> {
   const subject = bucket.prefix + encodeKvKey(key);
   const send = async (expected: number | undefined): Promise<KvWrite> => {
+    const options = {
+      ...(headers === undefined ? {} : { headers }),
+      ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
+    };
     try {
-      const { seq } = await bucket.client.publish(subject, value, {
-        ...(headers === undefined ? {} : { headers }),
-        ...(expected === undefined ? {} : { expect: { lastSubjectSequence: expected } }),
-      });
+      const { seq } = nats.cluster.isCluster
+        ? await publishSurely(nats, bucket, {
+            subject,
+            value,
+            options: { ...options, msgID: crypto.randomUUID() },
+          })
+        : await bucket.client.publish(subject, value, options);
       return { ok: true, revision: seq };
     } catch (error) {
       return refusalOf(error);
@@ -193,6 +212,33 @@ async function write(bucket: OpenBucket, { key, value, headers, ifRevision }: Wr
   // A marker stands in the way of a key that is not there.
   const last = await readLast(bucket, key);
   return last !== null && isMarker(last.header) ? send(last.seq) : written;
+}
+
+interface Publication {
+  subject: string;
+  value: Uint8Array;
+  options: Partial<JetStreamPublishOptions> & { msgID: string };
+}
+
+/** In a cluster an answer may be lost with a server: the write is tried again, and by its id it is stored once. */
+function publishSurely(
+  nats: Nats,
+  { client, manager, stream }: OpenBucket,
+  { subject, value, options }: Publication,
+): Promise<PubAck> {
+  let attempts = 0;
+  return needsJetStream(nats, async () => {
+    attempts += 1;
+    try {
+      return await client.publish(subject, value, options);
+    } catch (error) {
+      // No responders: an election, or a bucket that is gone, which this tells.
+      if (isGone(error)) await manager.streams.info(stream);
+      if (attempts === 1 || !isConflict(error)) throw error;
+      // A new leader may find the attempt before in its log only after it has taken this one. By now it knows its id.
+      return await client.publish(subject, value, options);
+    }
+  });
 }
 
 function readLast({ manager, stream, prefix, info }: OpenBucket, key: string): Promise<StoredMsg | null> {

@@ -111,7 +111,10 @@ export async function openKv<T>(
       const entries = await needsJetStream(nats, () => readEntries(bucket, filter));
       return entries.map(read);
     },
-    put: (key, value) => write(() => kv.put(key, codec.encode(value))),
+    put: (key, value) => {
+      const text = codec.encode(value);
+      return nats.cluster.isCluster ? putSurely(bucket, key, text) : write(() => kv.put(key, text));
+    },
     create(key, value) {
       const text = codec.encode(value);
       return settle(key, text, 0, () => kv.create(key, text));
@@ -136,11 +139,22 @@ interface KvSource extends Omit<ReadStoredOptions, "filter"> {
 }
 
 /** How long a server of a cluster may take to answer: another one is there. Default: as long as the client library waits. */
-const CLUSTER_ANSWER_MS = 2_500;
+const CLUSTER_ANSWER_MS = 1_500;
 
 function answerTime({ cluster }: Nats): { timeout?: number } {
   return cluster.isCluster ? { timeout: CLUSTER_ANSWER_MS } : {};
 }
+
+/** In a cluster an answer may be lost with a server: the write is tried again, and by its id it is stored once. */
+async function putSurely({ nats, prefix }: KvSource, key: string, text: string): Promise<number> {
+  if (!KEY.test(key)) throw new RangeError(`${key} is no key`);
+  const options = { msgID: crypto.randomUUID(), timeout: CLUSTER_ANSWER_MS };
+  const client = jetstream(nats.connection);
+  return (await needsJetStream(nats, () => client.publish(prefix + key, text, options))).seq;
+}
+
+/** A key, as the client library has it. */
+const KEY = /^[-/=.\w]+$/;
 
 /** A deleted key counts as none, at revision 0. */
 async function readByLeader({ manager, stream, prefix }: KvSource, key: string): Promise<LastWrite> {

@@ -24,7 +24,7 @@ export interface ConditionalWrite {
 }
 
 /** How often a write that nothing answers is tried. */
-const TRIES = 5;
+const TRIES = 8;
 
 /** The new revision; undefined where another write came in between. */
 export async function settleWrite({

@@ -37,6 +37,11 @@ export function hasIdentity(login: NatsLogin): boolean {
   return METHODS.some((part) => login[part] !== undefined);
 }
 
+/** A login that is given apart from the address wins over the address' own. */
+export function combine(login: NatsLogin, loginOfUrl: NatsLogin): NatsLogin {
+  return hasIdentity(login) ? login : { ...loginOfUrl, ...withoutIdentity(login) };
+}
+
 /** The parts of a login for TLS. */
 export function withoutIdentity({ ca, cert, key }: NatsLogin): NatsLogin {
   return {

@@ -21,6 +21,8 @@ export interface ContentStore {
   delete(sha256: string): Promise<void>;
 }
 
+const LONG = { isLong: true };
+
 /** Opens an object store, creating it where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
 export async function openContentStore(nats: Nats, name: string): Promise<ContentStore> {
   const manager = await needsJetStream(nats, () => jetstreamManager(nats.connection));
@@ -45,7 +47,7 @@ export async function openContentStore(nats: Nats, name: string): Promise<Conten
     has,
     async put(sha256, bytes, { replace = false } = {}) {
       if (!replace && (await has(sha256))) return false;
-      await needsJetStream(nats, () => store.putBlob({ name: objectName(sha256) }, bytes));
+      await needsJetStream(nats, () => store.putBlob({ name: objectName(sha256) }, bytes), LONG);
       return true;
     },
     async get(sha256) {
@@ -54,8 +56,10 @@ export async function openContentStore(nats: Nats, name: string): Promise<Conten
         throw new NarunError("OBJECT_NOT_FOUND", { detail: objectName(sha256), sha256 });
       }
       const subject = `$O.${name}.C.${info.nuid}`;
-      const bytes = await needsJetStream(nats, () =>
-        readChunks(manager, `OBJ_${name}`, subject, info.chunks),
+      const bytes = await needsJetStream(
+        nats,
+        () => readChunks(manager, `OBJ_${name}`, subject, info.chunks),
+        LONG,
       );
       const actual = sha256Hex(bytes);
       if (actual !== sha256) {
@@ -64,7 +68,7 @@ export async function openContentStore(nats: Nats, name: string): Promise<Conten
       return bytes;
     },
     async delete(sha256) {
-      await store.delete(objectName(sha256));
+      await needsJetStream(nats, () => store.delete(objectName(sha256)));
     },
   };
 }

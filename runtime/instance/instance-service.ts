@@ -54,6 +54,8 @@ export interface InstanceHandlers {
    * stopped taking requests. Returns whether it refused.
    */
   refuses(message: Message, done: (error?: string) => void, isStranger?: boolean): boolean;
+  /** Refuses a call of a function where there is no room for it. Returns whether it refused. */
+  turnsAway(message: Message, done: (error?: string) => void): boolean;
   take: MicroEndpoint["handle"];
   /** Takes a later message of the caller of a streamed request. `token` names the request. */
   control(token: string, message: Message): void;
@@ -63,6 +65,8 @@ export interface InstanceHandlers {
 export interface InstanceService extends Pick<MicroService, "drain" | "close" | "subscriptions"> {
   /** Of the requests that gateways send to the instance itself. */
   readonly counter: RequestCounter;
+  /** Of the calls of functions. */
+  readonly callCounter: RequestCounter;
 }
 
 /**
@@ -82,13 +86,13 @@ export function registerInstance(
     socket,
     consumer,
   }: InstanceServiceOptions,
-  { refuses, take, control, stats }: InstanceHandlers,
+  { refuses, turnsAway, take, control, stats }: InstanceHandlers,
 ): InstanceService {
   const note = ledger.guard(take);
   // The function's own subject is the same in all worlds. A client that names no world may mean any.
   const isStranger = ({ headers }: Message) =>
     (headerValue(headers, headerNames.world) ?? nats.world.id) !== nats.world.id;
-  const { shared, direct } = endpointNames;
+  const { shared, direct, calls } = endpointNames;
   const handleOpen: MicroEndpoint["handle"] = (message, done) =>
     refuses(message, done, isStranger(message)) || take(message, done);
   const service = registerMicroService(nats, {
@@ -117,6 +121,11 @@ export function registerInstance(
         subject: subjects.instanceRequests(instance),
         handle: (message, done) => refuses(message, done) || note(message, done),
       },
+      {
+        name: calls,
+        subject: subjects.serviceCalls(config.name, instance),
+        handle: (message, done) => refuses(message, done) || turnsAway(message, done) || note(message, done),
+      },
       ...actionEndpoints(description, handleOpen),
     ],
     stats,
@@ -130,6 +139,7 @@ export function registerInstance(
   return {
     subscriptions: [...service.subscriptions, controls],
     counter: service.counterOf(direct),
+    callCounter: service.counterOf(calls),
     drain: service.drain,
     close() {
       service.close();

@@ -15,14 +15,16 @@ import {
   type ErrorCode,
   type FunctionConfig,
   type GoneReason,
+  requestIdOf,
   type ServiceDescription,
   type SocketAddress,
   subjects,
   warnOfDrain,
 } from "../../contracts/index.ts";
-import type { TakeRequest } from "../../local/index.ts";
-import { failMessage, type Ledger, type Message, type Nats } from "../../nats/index.ts";
+import type { LocalRequest, TakeRequest } from "../../local/index.ts";
+import { failMessage, type Ledger, type Message, type Nats, type RequestCounter } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
+import type { NearDoors } from "../calls/near-instances.ts";
 import type { DrainOrder } from "../host.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
@@ -47,6 +49,8 @@ export interface InstanceOptions {
   interface?: ServiceDescription | undefined;
   /** The instance's place at the socket of its host. Undefined: it is reached over NATS only. */
   place?: SocketPlace | undefined;
+  /** The instances of its process, for calls between them. Default: nothing here calls it. */
+  near?: NearDoors | undefined;
   /** It is a consumer that is not deployed. Undefined: an instance of a function. */
   consumer?: ConsumerIdentity | undefined;
   /** Whether other instances of the process are starting. Default: it has none. */
@@ -88,6 +92,7 @@ export class Instance implements SandboxOwner {
   #service: ReturnType<typeof registerInstance> | undefined;
   #stopIdleWatch: () => void = () => undefined;
   #leavePlace: () => void = () => undefined;
+  #leaveNear: () => void = () => undefined;
   #ending: Promise<void> = Promise.resolve();
 
   constructor(options: InstanceOptions, log: FunctionLog, createSandbox: CreateSandbox) {
@@ -109,6 +114,7 @@ export class Instance implements SandboxOwner {
       { ...about, interface: description, socket: place?.address },
       {
         refuses: (...request) => this.#refuses(...request),
+        turnsAway: (...request) => this.#turnsAway(...request),
         take: (message, done) => {
           const call = calls.open(message, done);
           if (call !== undefined) this.requests.take(call);
@@ -121,11 +127,18 @@ export class Instance implements SandboxOwner {
       },
     );
     this.#phase = "ready";
-    const books = { nats, ledger, counter: this.#service.counter };
-    if (place !== undefined)
-      this.#leavePlace = place.register((request) => {
-        const call = openLocalCall(request, books);
-        if (call !== undefined) this.requests.take(call);
+    const { counter, callCounter } = this.#service;
+    const take = (request: LocalRequest, of: RequestCounter) => {
+      const call = openLocalCall(request, { nats, ledger, counter: of });
+      if (call !== undefined) this.requests.take(call);
+    };
+    if (place !== undefined) this.#leavePlace = place.register((request) => take(request, counter));
+    const { concurrency } = config.scale;
+    const facts = { id: instance, service: config.name, node, revision, concurrency };
+    if (this.#options.near !== undefined)
+      this.#leaveNear = this.#options.near.enter(facts, {
+        hasRoom: (requestId) => this.requests.hasRoom(concurrency, requestId),
+        take: (request) => take(request, callCounter),
       });
   }
 
@@ -157,7 +170,7 @@ export class Instance implements SandboxOwner {
   drain({ reason, graceMs, closesSockets }: DrainOrder): Promise<void> {
     if (this.#phase === "ready") {
       this.#phase = "draining";
-      this.#leavePlace();
+      this.#leavePlaces();
       this.#announce({ state: "draining" });
       this.#ending = this.#end(reason, graceMs);
       if (closesSockets) this.requests.failAll("CONSUMER_DIED", "sockets");
@@ -178,7 +191,7 @@ export class Instance implements SandboxOwner {
     if (this.#phase === "condemned") return;
     const isEnding = this.#phase === "draining";
     this.#phase = "condemned";
-    this.#leavePlace();
+    this.#leavePlaces();
     if (isEnding) return;
     this.#announce({ state: "draining" });
     this.#options.onCondemned();
@@ -204,6 +217,20 @@ export class Instance implements SandboxOwner {
     failMessage(message, this.#options.config, { code: isOver ? "INSTANCE_DRAINING" : "BAD_REQUEST" });
     done(isOver ? undefined : "BAD_REQUEST");
     return true;
+  }
+
+  /** Functions send their calls elsewhere where there is no room. Gateways count their requests themselves. */
+  #turnsAway(message: Message, done: (error?: string) => void): boolean {
+    const { config } = this.#options;
+    if (this.requests.hasRoom(config.scale.concurrency, requestIdOf(message.headers))) return false;
+    failMessage(message, config, { code: "INSTANCE_FULL" });
+    done();
+    return true;
+  }
+
+  #leavePlaces(): void {
+    this.#leavePlace();
+    this.#leaveNear();
   }
 
   async #end(reason: GoneReason, graceMs: number, code?: ErrorCode): Promise<void> {
@@ -235,7 +262,7 @@ export class Instance implements SandboxOwner {
 
   #dispose(): void {
     this.#phase = "gone";
-    this.#leavePlace();
+    this.#leavePlaces();
     this.#service?.close();
     this.sandbox.dispose();
     this.log.close();

@@ -74,6 +74,20 @@ export class OpenRequests implements Answers, RequestFacts {
     return this.size === 0 ? this.#lastBusyAt : undefined;
   }
 
+  /**
+   * Whether a call has room. An answer that streams takes no place. Nor does a call whose request, by its id, has come here before:
+   * it is made on behalf of that one, which would wait for it in vain.
+   */
+  hasRoom(concurrency: number, requestId: string | undefined): boolean {
+    if (this.#open.size < concurrency) return true;
+    let waiting = 0;
+    for (const request of this.#open.values()) {
+      if (requestId !== undefined && request.requestId === requestId) return true;
+      if (!request.isHeadOut) waiting += 1;
+    }
+    return waiting < concurrency;
+  }
+
   /** Takes a request and begins its handler. */
   take(call: IncomingCall): void {
     const { config } = this.#options;

@@ -7,6 +7,7 @@ import {
   headerValue,
   isActionSubject,
   isTriggerKind,
+  subjects,
   timeLeftOf,
 } from "../../contracts/index.ts";
 import type { Message } from "../../nats/index.ts";
@@ -30,8 +31,9 @@ export function requestFromMessage(
     return incomingRequest(decodeActionRequest(message, subject), message, service, mostMs);
   const request = incomingRequest(decodeRequest(message, service), message, service, mostMs);
   const trigger = headerValue(message.headers, headerNames.trigger);
-  // The service's own subject is open to every client: a trigger comes to the instance itself.
-  if (isTriggerKind(trigger) && (isProgram || subject !== service)) request.trigger = trigger;
+  // The service's own subject is open to every client, and functions call each other: a trigger comes to the instance itself.
+  const isForInstance = subject.startsWith(subjects.instanceRequests(""));
+  if (isTriggerKind(trigger) && (isProgram || isForInstance)) request.trigger = trigger;
   request.isReturnable = request.trigger !== undefined || message.headers?.has(callFields.id) === true;
   return request;
 }

@@ -73,6 +73,7 @@ export interface StartFailure {
 const OF_SERVICES = [
   "SERVICE_INVALID",
   "ACTIONS_OVERLAP",
+  "GRPC_MISMATCH",
   "SCHEMA_NOT_JSON",
   "SERVICE_NAMED_OTHERWISE",
 ] as const;

@@ -3,11 +3,12 @@
  *
  * I1  A function is started only when the process has logged in with rights for it.
  * I2  A login is renewed before it ends. It has rights for the functions that run or may come then, and for no others.
+ *     It is renewed at once when another key signs logins: the former one is accepted for a while only.
  * I3  A process that logs in anew does so once for all starts that wait.
  */
 import { type FunctionConfig, hostTags, type RightsFacts } from "../../contracts/index.ts";
 import type { LoginTexts } from "../../nats/index.ts";
-import type { HostLogin } from "../host.ts";
+import type { HostLogin, HostRights } from "../host.ts";
 
 export interface HostAccessOptions {
   nats: HostLogin;
@@ -19,6 +20,9 @@ export interface HostAccessOptions {
 
 /** The part of a login's life after which it is renewed. */
 const RENEW_AFTER = 0.7;
+
+/** How often a process looks whether another key signs logins. */
+const SIGNER_MS = 2_000;
 
 export class HostAccess {
   readonly #options: HostAccessOptions;
@@ -86,9 +90,16 @@ export class HostAccess {
     if (rights === undefined) return {};
     const tags = hostTags([...rights.deployed(), ...running(), ...this.#coming.keys()]);
     this.#tags = new Set(tags);
-    clearTimeout(this.#timer);
-    if (!this.#isClosed)
-      this.#timer = setTimeout(() => void this.#renew(), rights.lifeMs * RENEW_AFTER).unref();
+    if (!this.#isClosed) this.#renewLater(rights, rights.signer(), Date.now() + rights.lifeMs * RENEW_AFTER);
     return rights.mint(tags);
+  }
+
+  #renewLater(rights: HostRights, signer: string, atMs: number): void {
+    clearTimeout(this.#timer);
+    const look = () => {
+      if (rights.signer() !== signer || Date.now() >= atMs) void this.#renew();
+      else this.#renewLater(rights, signer, atMs);
+    };
+    this.#timer = setTimeout(look, Math.max(0, Math.min(SIGNER_MS, atMs - Date.now()))).unref();
   }
 }

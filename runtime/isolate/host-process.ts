@@ -12,6 +12,7 @@ import type { Logger } from "pino";
 import { type ErrorCode, type FunctionConfig, messageOf } from "../../contracts/index.ts";
 import type { LoginTexts } from "../../nats/index.ts";
 import type { SpanSink } from "../../traces/index.ts";
+import type { Callees } from "../calls/callee.ts";
 import type {
   DrainOrder,
   HostLogin,
@@ -24,6 +25,7 @@ import type {
 } from "../host.ts";
 import { DeclaredLabels } from "./declared-labels.ts";
 import { HostAccess } from "./host-access.ts";
+import { HostCallees } from "./host-callees.ts";
 import type { HostProgram } from "./image/host-program.ts";
 import type { InspectorServer } from "./inspector/inspector-server.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
@@ -45,6 +47,7 @@ export interface HostProcessOptions {
   events: InstanceEvents;
   sourceMapOf(revision: string): Promise<Uint8Array | undefined>;
   keys: LabelKeys | undefined;
+  callees: Callees | undefined;
   /** Takes the spans of requests. Undefined: none are made. */
   spans: SpanSink | undefined;
   /** Undefined: debuggers may not attach. */
@@ -100,6 +103,7 @@ export class HostProcess {
   /** The configurations of the instances that run or start. */
   readonly #configs = new Map<string, FunctionConfig>();
   readonly #access: HostAccess;
+  readonly #callees: HostCallees;
   readonly #renewals = new Map<number, () => void>();
   readonly #startedAt = performance.now();
   readonly #ended = Promise.withResolvers<void>();
@@ -114,6 +118,11 @@ export class HostProcess {
       nats: options.nats,
       running: () => this.#configs.values(),
       renew: (login) => this.#renew(login),
+    });
+    this.#callees = new HostCallees({
+      callees: options.callees,
+      running: () => this.#configs.values(),
+      send: (callees) => this.#send({ type: "callees", callees }),
     });
     this.#spawned = spawnHost(options, {
       onMessage: (message) => {
@@ -157,7 +166,9 @@ export class HostProcess {
       this.#starts.set(instance, { name: config.name, revision, answer: resolve });
       this.#configs.set(instance, config);
       this.#whenCovered(config, resolve, () => {
-        if (this.#starts.has(instance)) this.#send({ type: "start", ...order });
+        if (!this.#starts.has(instance)) return;
+        this.#callees.look();
+        this.#send({ type: "start", ...order });
       });
     });
   }
@@ -286,7 +297,7 @@ export class HostProcess {
     const { init, nats, socket, spans } = this.#options;
     const isTraced = spans !== undefined;
     const listens = socket && { machine: socket.machine, path: socket.path };
-    const login = { url: nats.url, login: this.#access.login() };
+    const login = { url: nats.url, copies: nats.copies, login: this.#access.login() };
     this.#send({ type: "init", ...init, isTraced, socket: listens, nats: login });
   }
 
@@ -353,11 +364,13 @@ export class HostProcess {
     this.#options.debug?.remove(instance);
     this.#instances.delete(instance);
     this.#configs.delete(instance);
+    this.#callees.look();
   }
 
   #end(exitCode: number | null, signal: string | null): void {
     this.#phase = "ended";
     this.#access.close();
+    this.#callees.close();
     for (const resolve of this.#renewals.values()) resolve();
     void this.#options.socket?.remove();
     const pending = [...this.#starts.values(), ...this.#trials.values()];

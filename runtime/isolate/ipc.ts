@@ -2,6 +2,7 @@ import type { ErrorCode, GoneReason } from "../../contracts/index.ts";
 import type { LabelKey } from "../../keys/index.ts";
 import type { LoginTexts, NatsTransport } from "../../nats/index.ts";
 import type { Span } from "../../traces/index.ts";
+import type { Callee } from "../calls/callee.ts";
 import type { DrainOrder, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
 
 /**
@@ -12,7 +13,7 @@ export type ToHost =
   | {
       type: "init";
       node: string;
-      nats: { url: string; login: LoginTexts };
+      nats: { url: string; login: LoginTexts; copies: number | undefined };
       worldId: string;
       /** Where the host listens for gateways of its machine. Undefined: nowhere. */
       socket: { machine: string; path: string } | undefined;
@@ -29,6 +30,8 @@ export type ToHost =
     }
   /** The present login. `renewal`: the process logs in with it now, and answers. */
   | { type: "login"; login: LoginTexts; renewal?: number }
+  /** The services that its functions may call, and that narun runs: all of them, before a start of such a function and later. */
+  | { type: "callees"; callees: readonly Callee[] }
   | ({ type: "start" } & StartOrder)
   | ({ type: "trial"; id: number } & TrialOrder)
   | ({ type: "drain"; instance: string } & DrainOrder)

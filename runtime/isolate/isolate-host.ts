@@ -143,7 +143,8 @@ class ProcessSupervisor implements IsolateHost {
 
   #startProcess(): HostProcess {
     const { node, worldId, transport, snapshot, egressDeny, prepared = DEFAULT_PREPARED } = this.#options;
-    const { nats, program, sandbox, runFolder, events, sourceMapOf, keys, spans, debug } = this.#options;
+    const { nats, program, sandbox, runFolder, events, sourceMapOf, keys, callees, spans, debug } =
+      this.#options;
     const process: HostProcess = new HostProcess({
       init: { node, worldId, transport, snapshot, prepared, egressDeny, isInspected: debug !== undefined },
       nats,
@@ -153,6 +154,7 @@ class ProcessSupervisor implements IsolateHost {
       events,
       sourceMapOf,
       keys,
+      callees,
       spans,
       debug,
       log: this.#log,

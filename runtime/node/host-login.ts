@@ -43,6 +43,7 @@ export function hostLogin(
       name,
       lifeMs,
       deployed,
+      signer: () => hostsKey().seed,
       mint: (tags) => {
         const { ca } = nodeLogin.login?.() ?? {};
         return {

@@ -51,6 +51,8 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
   readonly #problems = new Map<string, Problem>();
   /** Instances whose crash was reported before their end. */
   readonly #condemned = new Set<string>();
+  /** Callbacks for instances that are waited for. */
+  readonly #waiting = new Map<string, () => void>();
 
   constructor(options: InstanceTableOptions) {
     this.#options = options;
@@ -137,6 +139,22 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     onChange(instance.function);
   }
 
+  /** Drains the ready instances of these functions. Resolves when they are gone, or the grace is over. */
+  async drainAll(names: readonly string[], grace: AbortSignal): Promise<void> {
+    const ids = names.flatMap((name) => this.of(name).map(({ id }) => id));
+    for (const id of ids) this.drain(id, "shutdown");
+    const gone = ids.map((id) => {
+      const instance = this.#table.get(id);
+      return instance?.phase === "draining" ? this.#gone(id) : undefined;
+    });
+    const over = new Promise((resolve) => grace.addEventListener("abort", resolve, { once: true }));
+    if (!grace.aborted) await Promise.race([Promise.all(gone), over]);
+  }
+
+  #gone(id: string): Promise<void> {
+    return new Promise((resolve) => this.#waiting.set(id, resolve));
+  }
+
   onCondemned(id: string): void {
     const instance = this.#table.get(id);
     if (instance === undefined) return;
@@ -211,6 +229,8 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
 
   #remove(instance: LocalInstance): void {
     this.#table.delete(instance.id);
+    this.#waiting.get(instance.id)?.();
+    this.#waiting.delete(instance.id);
     const others = this.of(instance.function).filter((other) => other !== instance);
     if (others.length > 0) this.#byFunction.set(instance.function, others);
     else this.#byFunction.delete(instance.function);

@@ -4,8 +4,9 @@
  * It shuts down in this order, so that no request is lost:
  *   1. it announces that it stops: gateways send their demands elsewhere;
  *   2. it takes no more demands, trials and changes of the desired state;
- *   3. its hosts drain every instance and end;
- *   4. its entry in the store goes.
+ *   3. the services that require others drain, before those that they require (stop-order.ts);
+ *   4. its hosts drain every instance and end;
+ *   5. its entry in the store goes.
  */
 import { join } from "node:path";
 import type { Logger } from "pino";
@@ -34,6 +35,7 @@ import {
   type Subscription,
 } from "../../nats/index.ts";
 import type { SpanSink } from "../../traces/index.ts";
+import { createCallees } from "../calls/callee.ts";
 import type { HostLogin } from "../host.ts";
 import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
@@ -55,6 +57,7 @@ import { createProgramFiles, type ProgramFiles } from "./program-files.ts";
 import { Reconciler } from "./reconcile.ts";
 import { createRevisions, type Revisions } from "./revisions.ts";
 import { createStatusPublisher, observeStatus, type StatusPublisher } from "./status.ts";
+import { drainInOrder } from "./stop-order.ts";
 import { answerTrials } from "./trials.ts";
 import { releaseUnusedHosts } from "./unused-hosts.ts";
 
@@ -187,6 +190,7 @@ class Runner implements NodeRunner {
   readonly #taken = Promise.withResolvers<NarunError>();
   /** Aborts at step 2. */
   readonly #ending = new AbortController();
+  readonly #callees = createCallees((name) => this.#placedSpec(name));
   readonly #modes: Modes;
   readonly #instances: InstanceTable;
   readonly #desired: DesiredState;
@@ -243,7 +247,7 @@ class Runner implements NodeRunner {
     });
     this.#nodes = followNodes({ nats, onAppeared: touchAll, onLost: touchAll });
     this.#reconciler = new Reconciler({
-      node,
+      ...{ nats, log, node },
       desired: this.#desired,
       instances: this.#instances,
       modes: this.#modes,
@@ -263,6 +267,7 @@ class Runner implements NodeRunner {
   }
 
   #onDesired(name: string, generation: string | undefined): void {
+    this.#callees.changed(name);
     this.#options.onSpec?.(name, this.#placedSpec(name));
     this.#instances.forgive(name, generation);
     this.#modes.forgive(name, generation);
@@ -311,8 +316,10 @@ class Runner implements NodeRunner {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#nodes.close();
     await this.#options.beforeDrain?.([...new Set(this.#instances.all().map((one) => one.function))]);
-    await this.#modes.close({ graceMs }); // 3
-    await this.#presence.close(); // 4
+    const endsAtMs = performance.now() + graceMs;
+    await drainInOrder(this.#instances, this.#desired, AbortSignal.timeout(graceMs)); // 3
+    await this.#modes.close({ graceMs: Math.max(0, endsAtMs - performance.now()) }); // 4
+    await this.#presence.close(); // 5
     this.#metricsServer?.close();
     this.#options.log.info({ node: this.node }, "node-runner stopped");
   }
@@ -339,6 +346,7 @@ class Runner implements NodeRunner {
         egressDeny,
         sourceMapOf: (revision) => revisions.sourceMap(revision),
         keys,
+        callees: this.#callees,
         spans,
         log,
       },

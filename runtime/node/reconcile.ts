@@ -1,14 +1,18 @@
+import type { Logger } from "pino";
 import { heartbeat, rankNodes } from "../../contracts/index.ts";
-import type { LiveNodes } from "../../nats/index.ts";
+import type { LiveNodes, Nats } from "../../nats/index.ts";
 import { decideActions, decideShare } from "./decide-actions.ts";
 import type { DesiredFunction, DesiredState } from "./desired-state.ts";
 import type { InstanceTable } from "./instance-table.ts";
+import { KeptOrder } from "./kept-order.ts";
 import type { LocalInstance } from "./local-instance.ts";
 import type { Modes } from "./modes.ts";
 import { StartRetries } from "./start-retries.ts";
 import { releaseUnusedHosts } from "./unused-hosts.ts";
 
 export interface ReconcilerOptions {
+  nats: Nats;
+  log: Logger;
   node: string;
   desired: DesiredState;
   instances: InstanceTable;
@@ -23,6 +27,7 @@ const ALL_NODES_HEARD_MS = heartbeat.intervalMs * 1.2;
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #touched = new Set<string>();
+  readonly #order: KeptOrder;
   readonly #retries = new StartRetries((name) => this.touch(name));
   readonly #heardNodes: NodeJS.Timeout;
   /** Two new nodes that have not heard each other would each take the whole of `scale.min`. */
@@ -31,6 +36,12 @@ export class Reconciler {
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
+    const { nats, log, desired, instances } = options;
+    this.#order = new KeptOrder({
+      ...{ nats, log, touch: (name) => this.touch(name) },
+      requiresOf: (name) => desired.get(name)?.spec.interface?.requires ?? [],
+      runsHere: (name) => instances.of(name).some(({ phase }) => phase === "ready"),
+    });
     this.#heardNodes = setTimeout(() => {
       this.#hasHeardNodes = true;
       this.touchAll();
@@ -63,6 +74,7 @@ export class Reconciler {
     this.#isClosed = true;
     clearTimeout(this.#heardNodes);
     this.#retries.close();
+    this.#order.close();
   }
 
   #run(): void {
@@ -84,8 +96,16 @@ export class Reconciler {
     };
     const actions = decideActions({ desired, instances: instances.of(name) });
     for (const { id, reason } of actions.drain) instances.drain(id, reason);
+    this.#order.changed(name);
+    if (actions.start === 0) this.#order.forget(name);
     if (wanted === undefined) this.#retries.forget(name);
-    else if (!this.#retries.isPausing(name, wanted.generation)) this.#start(wanted, actions.start);
+    else if (!this.#retries.isPausing(name, wanted.generation) && this.#mayStart(name, actions.start))
+      this.#start(wanted, actions.start);
+  }
+
+  #mayStart(name: string, count: number): boolean {
+    const isBeside = this.#options.instances.of(name).some(({ phase }) => phase !== "draining");
+    return count === 0 || isBeside || this.#order.mayStart(name);
   }
 
   #start({ spec, generation }: DesiredFunction, count: number): void {
@@ -113,6 +133,7 @@ export class Reconciler {
     if (targets !== undefined) return targets.find((target) => target.name === node)?.replicas ?? 0;
     if (!this.#hasHeardNodes) return 0;
     const able = nodes.live().filter(({ state, modes }) => state === "running" && modes.includes(mode));
-    return decideShare(scale.min, rankNodes(name, able), node);
+    const share = decideShare(scale.min, rankNodes(name, able), node);
+    return this.#order.isAwaited(name) ? Math.max(1, share) : share;
   }
 }

@@ -97,7 +97,7 @@ function configOf({ name, names, listen, routePorts, links, folder }: ServerPlac
   return [
     `server_name: ${name}`,
     `listen: "${listen}"`,
-    `jetstream { store_dir: "${join(folder, name)}", max_mem: 64Mb, max_file: 1Gb }`,
+    `jetstream { store_dir: "${join(folder, name)}", max_mem: 64Mb, max_file: 8Gb }`,
     `cluster {`,
     // A server that is cut off is noticed within seconds, as docs/cluster.md advises.
     `  ping_interval: "1s", ping_max: 2`,

@@ -1,6 +1,7 @@
 /** `narun up` with the identity of a network: only its logins are taken. */
 import { writeFile } from "node:fs/promises";
-import { openNetwork, readNetwork } from "../../cli/network/network-folder.ts";
+import { readNetwork } from "../../cli/network/network-facts.ts";
+import { openNetwork } from "../../cli/network/network-folder.ts";
 import { type Ended, FREE_PORTS, type Narun, narun, startNarun } from "../../cli/testing/narun.ts";
 import { createWorkFolder, type WorkFolder } from "../../cli/testing/work-folder.ts";
 import type { Role } from "../../contracts/index.ts";

@@ -1,6 +1,6 @@
 /** The logins that host processes really have, as the server tells them. */
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { readNetwork } from "../../cli/network/network-folder.ts";
+import { readNetwork } from "../../cli/network/network-facts.ts";
 import { claimsIn, connectNats, type Nats, systemLogin } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type ClosedWorld, startClosedWorld } from "./closed-world.ts";

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { pauseService, resumeService, showService } from "../../control/index.ts";
 import { eventually } from "../harness/eventually.ts";
+import { startForeignService } from "../harness/foreign-service.ts";
 import { startWorld, type World } from "../harness/world.ts";
 
 const source = (name: string, requires: string[] = []) => `
@@ -70,3 +71,44 @@ it("refuses a push that would close a circle, and names it", async () => {
   });
   expect((await go("hen")).status).toBe(404);
 });
+
+const kept = { scale: { min: 1 } };
+const readyAt = (name: string) => world.announcements(name).find(({ state }) => state === "ready")?.at;
+
+it("starts the instances of scale.min after the services that they require, and starts those", async () => {
+  await world.push("kept-top", source("kept-top", ["kept-middle"]), kept);
+  await world.push("kept-middle", source("kept-middle", ["kept-base"]));
+  expect([readyAt("kept-top"), readyAt("kept-middle")]).toEqual([undefined, undefined]);
+  await world.push("kept-base", source("kept-base"));
+  await world.announced("kept-top", "ready");
+  const [base = Infinity, middle = Infinity, top = 0] = ["kept-base", "kept-middle", "kept-top"].map(readyAt);
+  expect(base).toBeLessThanOrEqual(middle);
+  expect(middle).toBeLessThanOrEqual(top);
+});
+
+it("starts them where the required service runs on another node, or is no function", async () => {
+  await world.push("kept-far", source("kept-far", ["foreign"]), kept);
+  // A start that waits for nothing would be over by now.
+  await world.push("meanwhile", source("meanwhile"), kept);
+  await world.announced("meanwhile", "ready");
+  expect(readyAt("kept-far")).toBeUndefined();
+  await using _ = await startForeignService({ url: world.nats.url, name: "foreign", answer: "yes" });
+  await world.announced("kept-far", "ready");
+});
+
+it("ends the services of a node before those that they require", async () => {
+  await using own = await startWorld();
+  for (const [name, requires] of [
+    ["root", []],
+    ["stem", ["root"]],
+    ["leaf", ["stem"]],
+  ] as const)
+    await own.push(name, source(name, [...requires]));
+  expect((await own.call("/leaf.go", { method: "POST" })).status).toBe(200);
+  await own.nodes[0]?.drain();
+  await own.announced("root", "gone");
+  const at = (name: string, wanted: string) =>
+    own.announcements(name).find(({ state }) => state === wanted)?.at ?? 0;
+  expect(at("leaf", "gone")).toBeLessThanOrEqual(at("stem", "draining"));
+  expect(at("stem", "gone")).toBeLessThanOrEqual(at("root", "draining"));
+}, 60_000);

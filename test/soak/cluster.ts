@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util";
 import { findNatsServer } from "../../nats-server/index.ts";
 import { runChaos } from "./cluster/chaos.ts";
+import { wordsOf } from "./cluster/tally.ts";
 import { say } from "./report.ts";
 
 export async function soakCluster(args: string[]): Promise<void> {
@@ -25,9 +26,8 @@ export async function soakCluster(args: string[]): Promise<void> {
   const { path: binary } = await findNatsServer({ named, env: process.env });
   say(`seed ${seed}, ${faults} faults`);
   const report = await runChaos({ binary, seed, faults, faultMs: 8_000, say });
-  const { answers, retries, handled, longestMs } = report;
-  say(`${answers} answers, ${retries} retries, longest ${Math.round(longestMs.request)} ms`);
-  say(`${handled} messages, longest until acknowledged ${Math.round(longestMs.message)} ms`);
+  say(`done: ${wordsOf(report.done)}`);
+  say(`longest in ms: ${wordsOf(report.longestMs)}`);
   for (const fault of report.faults) say(fault);
   say(report.faults.length === 0 ? "nothing failed, and nothing was lost" : `${report.faults.length} faults`);
   process.exitCode = report.faults.length === 0 ? 0 : 1;

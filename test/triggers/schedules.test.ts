@@ -1,4 +1,5 @@
 import { afterAll, expect, it } from "vitest";
+import { pauseService, resumeService } from "../../control/index.ts";
 import { openSchedules } from "../../nats/index.ts";
 import { loadScheduleOrders } from "../../triggers/index.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -135,3 +136,45 @@ it.each(["skip", "last", "all"] as const)(
     expect(count).toBe(3 - runs.length);
   },
 );
+
+it("holds the tick of a paused service until it goes on, without an attempt", async () => {
+  const source = "export default { scheduled: ({ attempts }) => attempts };";
+  await world.push("resting", source, { schedule: { cron: SECONDLY } });
+  await pauseService(world.connection, "resting");
+  // One tick waits; the ones behind it find it there.
+  const [waits] = await eventually(async () => {
+    const [state] = await Array.fromAsync(store.list("resting"));
+    const skipped = (await recordsOf("resting")).filter(({ outcome }) => outcome === "skipped");
+    expect(skipped.length).toBeGreaterThan(2);
+    expect(state?.state.open).toHaveLength(1);
+    return state?.state.open ?? [];
+  });
+  expect((await recordsOf("resting")).filter(({ id }) => id === waits?.id)).toEqual([]);
+  await resumeService(world.connection, "resting");
+  const record = await eventually(async () => {
+    const found = (await recordsOf("resting")).find(({ id }) => id === waits?.id);
+    expect(found).toBeDefined();
+    return found;
+  });
+  expect(record).toMatchObject({ outcome: "ok", attempts: 1, result: 1 });
+}, 60_000);
+
+it("skips the ticks of a paused service that refuses", async () => {
+  const source = `import { service } from "narun";
+    const refusing = service({ name: "refusing", version: "1.0.0", whenPaused: "refuse" }).action("go", {}, () => 1);
+    export default { ...refusing, describe: () => refusing.describe(), scheduled: () => "ran" };`;
+  await world.push("refusing", source, { schedule: { cron: SECONDLY } });
+  await pauseService(world.connection, "refusing");
+  await eventually(async () =>
+    expect(await recordsOf("refusing")).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ outcome: "skipped", reason: "the service is paused" }),
+      ]),
+    ),
+  );
+  await resumeService(world.connection, "refusing");
+  const last = (await recordsOf("refusing")).at(-1)?.tickMs ?? 0;
+  await eventually(async () =>
+    expect((await endedOf("refusing")).some(({ tickMs }) => tickMs > last)).toBe(true),
+  );
+}, 60_000);

@@ -4,6 +4,7 @@
  * I1  A run that the state does not have is over, or was never: its message is dropped.
  * I2  A run has one call at a time in this process: a message that comes again meanwhile gets the same end.
  * I3  The record is stored before the state. A record that is there already is the run's end.
+ * I4  A run of a paused service waits for its resume, or is recorded as skipped, as its `whenPaused` says. The wait is no attempt.
  */
 import {
   decodeTriggerAnswer,
@@ -12,6 +13,7 @@ import {
   type Schedule,
   type ScheduleKey,
 } from "../../contracts/index.ts";
+import { pauseOf } from "../../dispatch/index.ts";
 import { keyOf, type PulledMessage, type ScheduleStore } from "../../nats/index.ts";
 import type { TriggerParts } from "../kind.ts";
 import type { BatchResult } from "../queues/queue-reader.ts";
@@ -58,6 +60,8 @@ export class ScheduleRuns {
   readonly #parts: TriggerParts;
   readonly #store: ScheduleStore;
   readonly #metrics: ScheduleMetrics;
+  /** When runs of paused services were seen last, by their names. */
+  readonly #heldAtMs = new Map<string, number>();
   readonly #running = new Map<string, Promise<BatchResult>>();
 
   constructor(parts: TriggerParts, store: ScheduleStore, metrics: ScheduleMetrics) {
@@ -75,25 +79,46 @@ export class ScheduleRuns {
     return running;
   }
 
-  async #run({ subject, deliveries, storedAt }: PulledMessage, signal: AbortSignal): Promise<BatchResult> {
+  async #run(message: PulledMessage, signal: AbortSignal): Promise<BatchResult> {
+    const { subject, deliveries, storedAt } = message;
     const { rest: id, ...key } = keyOf(subject);
     const stored = await this.#store.read(key);
     const open = stored?.state.open.find((one) => one.id === id);
-    if (stored === undefined || open === undefined) return DONE;
+    if (stored === undefined || open === undefined) {
+      this.#heldAtMs.delete(placeOf(key, id));
+      return DONE;
+    }
     if (deliveries > 1 && (await this.#isRecorded(key, id))) return this.#forget(key, id);
     const { definition } = stored.state;
+    const pause = this.#pauseOf(key.function);
+    if (pause === "refuse") return this.#skip(key, open);
+    if (pause === "hold") {
+      this.#heldAtMs.set(placeOf(key, id), Date.now());
+      return { kind: "not-begun", code: "SERVICE_PAUSED" };
+    }
     const [startedMs, requestId] = [Date.now(), crypto.randomUUID()];
     const attempt = { key, definition, open, attempts: deliveries, requestId, signal };
     const end = deliveries > definition.retries + MAX_DEATHS ? LOST : await this.#call(attempt);
     const { isBegun, isFinal, ...facts } = end;
-    if (!isBegun && startedMs - storedAt.getTime() < PATIENCE_MS)
-      return { kind: "not-begun", code: end.code ?? "" };
+    const sinceMs = this.#heldAtMs.get(placeOf(key, id)) ?? storedAt.getTime();
+    if (!isBegun && startedMs - sinceMs < PATIENCE_MS) return { kind: "not-begun", code: end.code ?? "" };
     if (!isFinal && deliveries <= definition.retries) return retryAfter(deliveries);
     await this.#store.record(key, {
       ...{ id, tickMs: open.tickMs, startedMs, endedMs: Date.now(), attempts: deliveries, requestId },
       ...{ node: this.#parts.node, ...(open.isManual ? { isManual: true } : {}), ...facts },
     });
     this.#metrics.onRun(end.outcome);
+    return this.#forget(key, id);
+  }
+
+  #pauseOf(name: string): ReturnType<typeof pauseOf> {
+    return pauseOf(this.#parts.specOf(name));
+  }
+
+  async #skip(key: ScheduleKey, { id, tickMs, isManual }: OpenRun): Promise<BatchResult> {
+    const manual = isManual ? { isManual: true } : {};
+    const reason = "the service is paused";
+    await this.#store.record(key, { id, tickMs, endedMs: Date.now(), outcome: "skipped", reason, ...manual });
     return this.#forget(key, id);
   }
 
@@ -124,12 +149,17 @@ export class ScheduleRuns {
   }
 
   async #forget(key: ScheduleKey, id: string): Promise<BatchResult> {
+    this.#heldAtMs.delete(placeOf(key, id));
     await change(this.#store, key, (before) => {
       const state = before && decideEnd(before, id);
       return state && { state };
     });
     return DONE;
   }
+}
+
+function placeOf({ function: name, schedule }: ScheduleKey, id: string): string {
+  return `${name}/${schedule}/${id}`;
 }
 
 function retryAfter(deliveries: number): BatchResult {

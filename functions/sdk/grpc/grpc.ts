@@ -2,6 +2,9 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import type { Context } from "../context.ts";
 import type { Env, Handler } from "../handler.ts";
+import type { ErrorTypes } from "../service/context.ts";
+import type { ActionTypes, ServiceFunction } from "../service/service.ts";
+import type { ActionsOfService } from "./action-method.ts";
 import { type AnyHandler, Call, type GrpcProtocol, type Method } from "./call.ts";
 import { type ConnectForm, connectFormOf, connectGetFormOf, connectTimeoutMs } from "./connect-form.ts";
 import { GrpcError } from "./grpc-error.ts";
@@ -9,6 +12,13 @@ import { type GrpcForm, grpcFormOf, grpcTimeoutMs, refusal, serveGrpc } from "./
 import type { GrpcHandlers } from "./handlers.ts";
 import { MessageCodec } from "./message-codec.ts";
 import { type RestMatch, restOf } from "./rest-router.ts";
+import {
+  describeBoth,
+  type GrpcService,
+  type GrpcServiceOptions,
+  handlersOf,
+  isService,
+} from "./service-actions.ts";
 
 export interface GrpcOptions {
   /** Upper bound of a message, uncompressed. Default 16 MiB, as the gateway's. */
@@ -29,18 +39,41 @@ export interface GrpcFunction {
 const MAX_MESSAGE_BYTES = 16 * 1_024 * 1_024;
 
 /**
- * A function that implements a service of a `.proto` file. A method without a handler answers UNIMPLEMENTED. Error: TypeError,
+ * A function that implements a service of a `.proto` file: by the actions of `service(…)`, or by handlers. A method without a handler answers UNIMPLEMENTED. Error: TypeError,
  * for a handler that is no method of the service.
  */
+export function grpc<A extends Readonly<Record<string, ActionTypes>>, E extends ErrorTypes>(
+  service: DescService,
+  actions: ServiceFunction<A, E>,
+  options?: GrpcServiceOptions,
+): GrpcService<A, E>;
 export function grpc<S extends DescService>(
   service: S,
   handlers: GrpcHandlers<S>,
-  options: GrpcOptions = {},
-): GrpcFunction {
-  return createFunction(
-    [implement(service, handlers as Record<string, AnyHandler | undefined>, options)],
-    undefined,
-  );
+  options?: GrpcOptions,
+): GrpcFunction;
+export function grpc(
+  service: DescService,
+  handlers: object,
+  options: GrpcServiceOptions = {},
+): GrpcFunction | GrpcService {
+  if (isService(handlers)) return createService(service, handlers, options);
+  return createFunction([implementBy(service, handlers as Handlers, options)], undefined);
+}
+
+type Handlers = Record<string, AnyHandler | undefined>;
+
+/** A service keeps its life and its handlers of events. Requests that call no method are its own. */
+function createService(
+  service: DescService,
+  own: ActionsOfService,
+  options: GrpcServiceOptions,
+): GrpcService {
+  requireService(service);
+  const codec = new MessageCodec(service.file);
+  const implementation = implement(service, handlersOf(service, own, codec, options.actions), options, codec);
+  const { services, fetch } = createFunction([implementation], own.fetch as Handler<unknown>);
+  return { ...own, services, fetch, describe: () => describeBoth(service, own, options.actions) };
 }
 
 /** A service with its handlers. */
@@ -58,23 +91,22 @@ function createFunction(
     services: implementations.map(({ service }) => service.typeName),
     fetch: (request, env, context) => router.serve(request, env, context),
     with: (service, handlers, options = {}) =>
-      createFunction(
-        [...implementations, implement(service, handlers as Record<string, AnyHandler | undefined>, options)],
-        fallback,
-      ),
+      createFunction([...implementations, implementBy(service, handlers as Handlers, options)], fallback),
     otherwise: (handler) => createFunction(implementations, handler as Handler<unknown>),
   };
 }
 
+function implementBy(service: DescService, handlers: Handlers, options: GrpcOptions): Implementation {
+  requireService(service);
+  return implement(service, handlers, options, new MessageCodec(service.file));
+}
+
 function implement(
   service: DescService,
-  handlers: Record<string, AnyHandler | undefined>,
+  handlers: Handlers,
   { maxMessageBytes = MAX_MESSAGE_BYTES }: GrpcOptions,
+  codec: MessageCodec,
 ): Implementation {
-  if (typeof service !== "object" || service === null || service.kind !== "service") {
-    throw new TypeError("grpc(service, handlers): the service is an export of a .proto file");
-  }
-  const codec = new MessageCodec(service.file);
   const methods = new Map<string, Method>();
   for (const desc of service.methods) {
     const path = `/${service.typeName}/${desc.name}`;
@@ -85,6 +117,11 @@ function implement(
   }
   refuseStrangers(service, handlers);
   return { service, methods };
+}
+
+function requireService(service: DescService): void {
+  if (typeof service !== "object" || service === null || service.kind !== "service")
+    throw new TypeError("grpc(service, handlers): the service is an export of a .proto file");
 }
 
 function checkedHandler(handler: unknown, { localName }: DescMethod, path: string): AnyHandler {

@@ -6,6 +6,7 @@ import {
   createRegistry,
   type DescFile,
   type DescMessage,
+  fromJson,
   fromJsonString,
   type JsonValue,
   type Message,
@@ -42,6 +43,14 @@ class JsonCodec implements JsonForm {
 
   value(schema: DescMessage, message: Message): JsonValue {
     return toJson(schema, message, { registry: this.#types });
+  }
+
+  whole(schema: DescMessage, message: Message): JsonValue {
+    return toJson(schema, message, { registry: this.#types, alwaysEmitImplicit: true });
+  }
+
+  read(schema: DescMessage, value: JsonValue): Message {
+    return fromJson(schema, value, { registry: this.#types });
   }
 
   text(schema: DescMessage, value: MessageInitShape<DescMessage>): string {

@@ -27,6 +27,10 @@ export interface JsonForm {
   /** The type of a message in `google.protobuf.Any`. */
   schemaOf(type: string): DescMessage | undefined;
   value(schema: DescMessage, message: Message): JsonValue;
+  /** The same with the fields that have their default value. */
+  whole(schema: DescMessage, message: Message): JsonValue;
+  /** Error: the library's, for a value that is no such message, and for a key that is no field of it. */
+  read(schema: DescMessage, value: JsonValue): Message;
   text(schema: DescMessage, value: MessageInitShape<DescMessage>): string;
   parse(schema: DescMessage, text: string): Message;
 }

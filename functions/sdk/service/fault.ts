@@ -1,7 +1,12 @@
 /** Faults of a service's definition. */
 
 /** A code of the error catalogue (contracts/service-errors.ts). */
-export type FaultCode = "SERVICE_INVALID" | "ACTIONS_OVERLAP" | "SCHEMA_NOT_JSON" | "SERVICE_NAMED_OTHERWISE";
+export type FaultCode =
+  | "SERVICE_INVALID"
+  | "ACTIONS_OVERLAP"
+  | "SCHEMA_NOT_JSON"
+  | "SERVICE_NAMED_OTHERWISE"
+  | "GRPC_MISMATCH";
 
 /** A fault of a definition. Its stack leads to the author's line. */
 export class ServiceFault extends TypeError {

@@ -115,6 +115,8 @@ export interface ServiceLife {
   readonly fault: ServiceFault | undefined;
   readonly startHandlers: readonly LifeHandler<unknown>[];
   readonly stopHandlers: readonly LifeHandler<unknown>[];
+  /** By their names. */
+  readonly actions: ReadonlyMap<string, Action>;
 }
 
 /**
@@ -145,7 +147,14 @@ class Definition implements ServiceFunction<never> {
 
   constructor(options: ServiceOptions<Record<string, DeclaredError>>) {
     this.#options = options ?? {};
-    this["~service"] = { name: options?.name, fault: undefined, startHandlers: [], stopHandlers: [] };
+    const actions = this.#actions;
+    this["~service"] = {
+      name: options?.name,
+      fault: undefined,
+      startHandlers: [],
+      stopHandlers: [],
+      actions,
+    };
     // As a member of its own it goes on in `{ ...orders }`.
     this.fetch = (request, env, context) => this.#serve(request, env, context);
     this.#define(service, () => {

@@ -283,7 +283,7 @@ export class Executor {
       ...(rev === undefined ? {} : { rev }),
     };
     const seq = await this.#options.port.append(record, this.#last);
-    return seq === undefined ? { outcome: "fenced" } : { outcome: "waiting", seen };
+    return seq === undefined ? { outcome: "fenced" } : { outcome: "waiting", seen, seq };
   }
 
   #mayYield(): boolean {

@@ -1,6 +1,7 @@
 import type { FunctionConfig } from "../../../contracts/index.ts";
 import type { Sealer } from "../../../keys/index.ts";
 import type { StreamParts } from "../../../streams/index.ts";
+import type { ServiceCalls } from "../../calls/service-calls.ts";
 import type { Measure } from "../process/cpu-meter.ts";
 import type { HostOperations } from "../process/host-calls.ts";
 import { createBindings } from "./bindings/create-bindings.ts";
@@ -12,6 +13,8 @@ import { poolLanes } from "./lanes.ts";
 import { countCalls, createSubrequests } from "./subrequests.ts";
 
 export interface OperationsOptions extends StreamParts {
+  /** The calls of the host process to other functions. Default: they go by gateways. */
+  services?: ServiceCalls | undefined;
   /** The rate limits of the host process, for all its functions. */
   rateLimits: RateLimits;
   /** Seals the values of bindings with `seal:`. Default: they are refused. */
@@ -32,11 +35,12 @@ export interface OperationsOptions extends StreamParts {
 /** All operations that a function's isolate may call on its host. */
 export function createOperations(options: OperationsOptions): HostOperations {
   const { config, egressDeny, log, measure, endOf = () => undefined, hopsOf = () => 0 } = options;
-  const { nats, peers, presence, calls, rateLimits, sealer } = options;
+  const { nats, peers, presence, calls, services, rateLimits, sealer } = options;
   const lane = poolLanes.open();
   const subrequests = createSubrequests({ config, log });
   const bindings = createBindings({
     streams: { nats, peers, presence, calls },
+    services,
     rateLimits,
     sealer,
     config,

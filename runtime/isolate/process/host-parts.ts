@@ -16,6 +16,8 @@ import {
   type Peers,
   type StreamPresence,
 } from "../../../streams/index.ts";
+import { NearDoors } from "../../calls/near-instances.ts";
+import { ServiceCalls } from "../../calls/service-calls.ts";
 import type { Instance, SocketPlace } from "../../instance/instance.ts";
 import type { startInstance } from "../../instance/start-instance.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
@@ -30,6 +32,9 @@ export interface HostParts {
   readonly peers: Peers;
   readonly presence: StreamPresence;
   readonly calls: OpenCalls;
+  /** The instances of the process, for each other. */
+  readonly near: NearDoors;
+  readonly services: ServiceCalls;
   readonly rateLimits: RateLimits;
   readonly ledger: Ledger;
   readonly keys: KeyChannel;
@@ -67,7 +72,7 @@ export async function openHostParts(
 ): Promise<HostParts> {
   const opening = socket && openDoor(socket, worldId, kind);
   const connection = await connectNats({
-    ...{ url: nats.url, worldId, transport },
+    ...{ url: nats.url, copies: nats.copies, worldId, transport },
     login: () => {
       send({ type: "need-login" });
       return login();
@@ -79,11 +84,17 @@ export async function openHostParts(
       send({ type: "handler-failed", subject, message: text ?? messageOf(error) });
     },
   });
-  return {
-    ...{ node, nats: connection, egressDeny },
+  const streams = {
+    nats: connection,
     peers: createPeers(connection),
     presence: createStreamPresence(connection),
     calls: createOpenCalls(connection),
+  };
+  const near = new NearDoors(connection, streams.presence.peer);
+  const warn = (fields: object, message: string) => void send({ type: "warned", fields, message });
+  return {
+    ...{ node, egressDeny, near, ...streams },
+    services: new ServiceCalls({ streams, near, node, warn }),
     rateLimits: new RateLimits(),
     ledger: new Ledger(connection),
     keys: createKeyChannel((message) => void send(message)),
@@ -105,11 +116,13 @@ export async function closeHostParts({
   peers,
   presence,
   calls,
+  services,
   ledger,
   nats,
   spans,
 }: HostParts): Promise<void> {
   await door?.server.close();
+  services.close();
   peers.close();
   presence.close();
   calls.close();

@@ -18,6 +18,7 @@ import {
   splitAnswers,
   TRIGGERS,
 } from "../../../web/index.ts";
+import type { ServiceCalls } from "../../calls/service-calls.ts";
 import type {
   AbortReason,
   IncomingRequest,
@@ -47,6 +48,7 @@ export interface IsolateSandboxOptions {
   peers: Peers;
   presence: StreamPresence;
   calls: OpenCalls;
+  services: ServiceCalls;
   rateLimits: RateLimits;
   keys: KeyChannel;
   pool: Pool;
@@ -112,12 +114,12 @@ export class IsolateSandbox implements Sandbox {
   }
 
   #createLink(): IsolateLink {
-    const { nats, peers, presence, calls, rateLimits, keys, config, egressDeny } = this.#options;
+    const { nats, peers, presence, calls, services, rateLimits, keys, config, egressDeny } = this.#options;
     const { log } = this.#owner;
     return createIsolateLink({
       enter: (id, ...message) => this.#entries.enter(id, ...message),
       operations: createOperations({
-        ...{ nats, peers, presence, calls, rateLimits, config, egressDeny },
+        ...{ nats, peers, presence, calls, services, rateLimits, config, egressDeny },
         sealer: keys.sealerOf(config.name),
         endOf: (id) => (this.#owner.requests.isOver(id) ? undefined : this.#ends.signalOf(id)),
         hopsOf: (id) => this.#owner.requests.hopsOf(id),

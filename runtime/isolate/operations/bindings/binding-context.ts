@@ -1,6 +1,7 @@
 import type { Capability, Limits } from "../../../../contracts/index.ts";
 import type { Sealer } from "../../../../keys/index.ts";
 import type { StreamParts } from "../../../../streams/index.ts";
+import type { ServiceCalls } from "../../../calls/service-calls.ts";
 import type { FindDeclared } from "./declared.ts";
 import type { RateLimits } from "./rate-limits.ts";
 
@@ -9,6 +10,8 @@ export interface BindingContext {
   /** The name of the function. */
   name: string;
   streams: StreamParts;
+  /** Default: calls go by gateways. */
+  services?: ServiceCalls | undefined;
   rateLimits: RateLimits;
   /** With the labels' keys of the function. */
   sealer?: Sealer | undefined;

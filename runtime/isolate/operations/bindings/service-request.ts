@@ -1,9 +1,5 @@
-import {
-  encodeRequest,
-  type FieldList,
-  type Headers,
-  type TraceFields,
-} from "../../../../contracts/index.ts";
+import type { FieldList, TraceFields } from "../../../../contracts/index.ts";
+import { CallHead } from "../../../calls/call-head.ts";
 import { fieldsOfBlock } from "../../../instance/header-block.ts";
 import { traceToHandOn } from "../handed-on-trace.ts";
 
@@ -37,18 +33,17 @@ function bodyOf(body: unknown): Uint8Array | number | undefined {
   return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined;
 }
 
-/** The headers of the call's message; undefined where a field cannot be sent. */
-export function messageHeaders(
+/** The head of the call; undefined where a field cannot be sent. */
+export function headOf(
   { method, url, headerBlock }: OutgoingCall,
   {
     requestId,
-    endsAtMs,
     hops,
     caller,
     trace,
-  }: { requestId: string; endsAtMs: number; hops: number; caller: string; trace?: TraceFields | undefined },
-): Headers | undefined {
-  const facts = {
+  }: { requestId: string; hops: number; caller: string; trace?: TraceFields | undefined },
+): CallHead | undefined {
+  const head = new CallHead({
     method,
     rawPath: url.pathname,
     query: url.search.slice(1),
@@ -58,8 +53,8 @@ export function messageHeaders(
     requestId,
     hops,
     caller,
-  } as const;
-  return encodeRequest(facts, { timeoutMs: endsAtMs - performance.now() });
+  });
+  return head.isSendable ? head : undefined;
 }
 
 function withTrace(fields: FieldList, trace: TraceFields | undefined): FieldList {

@@ -5,8 +5,8 @@ import {
   NO_FIELDS,
   SWITCHING_PROTOCOLS,
 } from "../../../../contracts/index.ts";
-import type { Message } from "../../../../nats/index.ts";
 import type { Data } from "../../../../web/index.ts";
+import type { Told } from "../../../calls/service-calls.ts";
 import { blockOfFields } from "../../../instance/header-block.ts";
 
 /** A response, as it enters the isolate: what `fetch` gives there, too. */
@@ -25,17 +25,27 @@ const WITHOUT_BODY = new Set([204, 205, 304]);
 
 /** The response that a reply stands for. A call asks for no WebSocket, so a switch of protocols is none. */
 export function answerOf(
-  message: Message,
+  told: Told,
   method: string,
   failed: (code: ErrorCode) => ServiceAnswer,
 ): ServiceAnswer {
-  const reply = decodeReply(message, READING);
+  const data = "reply" in told ? told.reply.data : told.message.data;
+  const whole = "reply" in told ? told.reply.block?.() : undefined;
+  if (whole !== undefined) return answerWith(whole.status, whole.block, data, method);
+  const reply = decodeReply(
+    "reply" in told ? { headers: told.reply.headers(), data } : told.message,
+    READING,
+  );
   if (reply.kind === "failed") return failed(reply.code);
   if (reply.kind === "service-error") return failed("SERVICE_ERROR");
   const { status, fields } = reply;
   if (status === SWITCHING_PROTOCOLS) return failed("BAD_REPLY");
+  return answerWith(status, blockOfFields(fields), data, method);
+}
+
+function answerWith(status: number, headerBlock: string, data: Uint8Array, method: string): ServiceAnswer {
   const hasBody = !WITHOUT_BODY.has(status) && method !== "HEAD";
   // A copy: a message's bytes share their memory with its neighbours'.
-  const body = hasBody ? new Uint8Array(message.data).buffer : undefined;
-  return { status, statusText: "", headerBlock: blockOfFields(fields), body };
+  const body = hasBody ? new Uint8Array(data).buffer : undefined;
+  return { status, statusText: "", headerBlock, body };
 }

@@ -1,6 +1,6 @@
 /**
- * Calls to other functions, without HTTP: a request to `narun.invoke.<service>`. A gateway holds it and wakes the function.
- * Without a gateway the request goes to the instances themselves.
+ * Calls to other functions, without HTTP: straight to an instance, else to a gateway, which holds them and wakes the function
+ * (runtime/calls/service-calls.ts).
  *
  * A failure of the platform is a response with a problem, as over HTTP, and never a rejection.
  */
@@ -14,12 +14,13 @@ import {
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { callFromIsolate } from "./service-exchange.ts";
-import { messageHeaders, readCall } from "./service-request.ts";
+import { headOf, readCall } from "./service-request.ts";
 import { answerOf, type ServiceAnswer } from "./service-response.ts";
 
 export function createServiceOperations({
   name: caller,
   streams,
+  services,
   declared,
   limits: { timeoutMs },
   endOf,
@@ -38,21 +39,17 @@ export function createServiceOperations({
         return failed("SERVICE_LOOP");
       }
       const endsAtMs = endOfWait(context, timeoutMs);
-      const headers = messageHeaders(call, {
-        ...{ requestId, endsAtMs, hops, caller },
-        trace: context.trace,
-      });
-      if (headers === undefined)
-        throw new CallError("TypeError", "The request has a field that cannot be sent");
+      const head = headOf(call, { ...{ requestId, hops, caller }, trace: context.trace });
+      if (head === undefined) throw new CallError("TypeError", "The request has a field that cannot be sent");
       const { body, method } = call;
       const reply = await callFromIsolate(
-        streams,
-        { service, headers, body, timeoutMs: endsAtMs - performance.now() },
+        { streams, services },
+        { service, head, body, endsAtMs },
         context,
         endOf(context.owner),
       );
       if (reply.kind === "failed") return failed(reply.code);
-      const answer = answerOf(reply.message, method, failed);
+      const answer = answerOf(reply.told, method, failed);
       return reply.kind === "stream" ? { ...answer, body: reply.stream } : answer;
     },
   };

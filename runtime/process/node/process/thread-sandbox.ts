@@ -10,6 +10,7 @@ import { type FunctionConfig, isErrorCode, messageOf } from "../../../../contrac
 import type { Nats } from "../../../../nats/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../../../streams/index.ts";
 import { EnterOp, FailureKind, PostOp, TRIGGERS } from "../../../../web/index.ts";
+import type { ServiceCalls } from "../../../calls/service-calls.ts";
 import {
   type AbortReason,
   type IncomingRequest,
@@ -39,6 +40,7 @@ export interface ThreadSandboxOptions {
   peers: Peers;
   presence: StreamPresence;
   calls: OpenCalls;
+  services: ServiceCalls;
   rateLimits: RateLimits;
   keys: KeyChannel;
   /** Rules of egress that win over the function's own. */
@@ -92,10 +94,11 @@ export class ThreadSandbox implements Sandbox {
   }
 
   #createOperations(): HostOperations {
-    const { nats, peers, presence, calls, rateLimits, keys, config } = this.#options;
+    const { nats, peers, presence, calls, services, rateLimits, keys, config } = this.#options;
     const { log } = this.#owner;
     const bindings = createBindings({
       streams: { nats, peers, presence, calls },
+      services,
       ...{ rateLimits, config, sealer: keys.sealerOf(config.name) },
       endOf: (id) => (this.#owner.requests.isOver(id) ? undefined : this.#ends.signalOf(id)),
       hopsOf: (id) => this.#owner.requests.hopsOf(id),

@@ -1,0 +1,56 @@
+/** The facts of a service that decide about calls to it. A host does not read specs: its runner tells them. */
+import type { FunctionSpec, Limits } from "../../contracts/index.ts";
+
+export interface Callee extends Pick<FunctionSpec, "name" | "revision" | "paused" | "interface"> {
+  limits: Pick<Limits, "timeoutMs" | "maxBodyBytes">;
+}
+
+/** What a runner knows of the services that functions call. */
+export interface Callees {
+  /** Undefined: narun does not run the service, or calls to it go by gateways alone. */
+  find(service: string): Callee | undefined;
+  /** Hears of services whose facts have changed; returns the function that ends that. */
+  onChange(listener: (service: string) => void): () => void;
+}
+
+/** The callees of a runner, which calls `changed` after each change of a spec. */
+export function createCallees(
+  specOf: (service: string) => FunctionSpec | undefined,
+): Callees & { changed(service: string): void } {
+  const listeners = new Set<(service: string) => void>();
+  return {
+    find: (service) => calleeOf(specOf(service)),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    changed(service) {
+      for (const listener of listeners) listener(service);
+    },
+  };
+}
+
+/** The facts of a spec; undefined for a program, whose requests gateways put into one message. */
+function calleeOf(spec: FunctionSpec | undefined): Callee | undefined {
+  if (spec === undefined || spec.mode === "exec") return undefined;
+  const { name, revision, paused, limits, interface: description } = spec;
+  const { timeoutMs, maxBodyBytes } = limits;
+  return {
+    ...{ name, revision, limits: { timeoutMs, maxBodyBytes } },
+    ...(paused === undefined ? {} : { paused }),
+    ...(description === undefined ? {} : { interface: withoutSchemas(description) }),
+  };
+}
+
+function withoutSchemas(
+  description: NonNullable<FunctionSpec["interface"]>,
+): NonNullable<Callee["interface"]> {
+  const { version, requires, whenPaused, actions } = description;
+  return {
+    ...{ version, requires, whenPaused, events: [] },
+    actions: actions.map(({ input: _input, output: _output, description: _text, ...action }) => ({
+      ...action,
+      errors: [],
+    })),
+  };
+}
