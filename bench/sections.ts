@@ -18,6 +18,7 @@ import { memory } from "./rows/memory.ts";
 import { recovery } from "./rows/recovery.ts";
 import { schedules } from "./rows/schedules.ts";
 import { sealedCalls } from "./rows/sealed-calls.ts";
+import { sleeping } from "./rows/sleeping.ts";
 import { start } from "./rows/start.ts";
 import { transfer } from "./rows/transfer.ts";
 import { warm } from "./rows/warm.ts";
@@ -44,6 +45,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   workflow,
   "durable-step": durableStep,
   recovery,
+  sleeping,
   start,
   isolates,
   memory,
