@@ -18,6 +18,7 @@ import { live } from "./rows/live.ts";
 import { memory } from "./rows/memory.ts";
 import { recovery } from "./rows/recovery.ts";
 import { schedules } from "./rows/schedules.ts";
+import { sealedCalls } from "./rows/sealed-calls.ts";
 import { sleeping } from "./rows/sleeping.ts";
 import { start } from "./rows/start.ts";
 import { transfer } from "./rows/transfer.ts";
@@ -40,6 +41,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   grpc,
   calls,
   door,
+  "sealed-calls": sealedCalls,
   schedules,
   consume,
   workflow,

@@ -11,7 +11,7 @@ import type { Got, JournalMessage, WorkflowFault, WorkflowInput, WorkflowRecord 
 /** Seals and opens texts. Errors: of docs/encryption.md. */
 export interface JournalSeals {
   seal(label: string, place: SealPlace, text: string): Promise<string>;
-  /** Without a label: the one that it was sealed for. */
+  /** Without a label: that of its own key. */
   open(label: string | undefined, place: SealPlace, sealed: string): Promise<string>;
 }
 
@@ -33,7 +33,7 @@ export function isSealedValue(value: unknown): value is SealedValue {
 /** The message of a sealed error. */
 const SEALED_MESSAGE = "(sealed)";
 
-/** The values of one workflow's journal. Without a label nothing is sealed, and what others have sealed is opened. */
+/** The values of one workflow's journal. Without a label nothing is sealed; sealed values of other workflows are opened. */
 export class SealedJournal {
   readonly #seals: JournalSeals;
   readonly #label: string | undefined;
@@ -165,7 +165,7 @@ export class SealedJournal {
   }
 
   async #seal(value: unknown, part: readonly unknown[]): Promise<SealedValue> {
-    // Where there is no value, there is a seal: nobody else can make one.
+    // No value is sealed, too: only a holder of the key can make the seal.
     const text = JSON.stringify(value) ?? "";
     return { "~sealed": await this.#seals.seal(this.#label ?? "none", this.#placeOf(part), text) };
   }

@@ -83,7 +83,7 @@ export interface WorkflowHistory extends WorkflowFacts {
   timeline: TimelineEntry[];
 }
 
-/** Seals and opens the values of sealed journals. Default: what is sealed stays so, and nothing is sent to such workflows. */
+/** Seals and opens the values of sealed journals. Default: sealed values stay so, and no value is sent to such workflows. */
 export type WorkflowSeals = JournalSeals;
 
 /** A workflow with its whole time line. Error: WORKFLOW_NOT_FOUND. */

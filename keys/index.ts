@@ -14,7 +14,6 @@ export {
   rotateLabel,
 } from "./admin.ts";
 export { createSealer } from "./create-sealer.ts";
-export { openFields, sealFields } from "./fields.ts";
 export { createIdentitySealer, type IdentitySealer } from "./identity-sealer.ts";
 export type { KeyFolder } from "./key-file.ts";
 export { type LabelKey, labelOfKeyId } from "./label-keys.ts";

@@ -4,7 +4,7 @@
  * I1  A sealed value opens at its own place only: the place's digest is in the authenticated header.
  * I2  Nothing is handed on in clear where sealing fails, and no clear value is taken for a sealed one.
  */
-import type { CryptoKey } from "jose";
+import type { KeyObject } from "node:crypto";
 import { NarunError, type SealPlace } from "../contracts/index.ts";
 import { headerOf, importLabelKey, type Opened, openUnder, type SealFields, sealUnder } from "./jose.ts";
 import { type LabelKey, labelOfKeyId } from "./label-keys.ts";
@@ -45,7 +45,7 @@ export interface TextSealer {
 }
 
 export function createTextSealer(source: KeySource): TextSealer {
-  const imported = new Map<string, Promise<CryptoKey>>();
+  const imported = new Map<string, Promise<KeyObject>>();
   const keyOf = ({ kid, bytes }: LabelKey) => {
     const key = imported.get(kid) ?? importLabelKey(bytes);
     imported.set(kid, key);

@@ -141,8 +141,13 @@ function pausedText({ whenPaused }: Pick<ServiceFacts, "whenPaused">): string {
   return whenPaused === "hold" ? "held" : "refused";
 }
 
-function marksOf({ isReadOnly, isIdempotent, isTool }: ServiceFacts["actions"][number]): string {
-  const marks = [isReadOnly && "read-only", isIdempotent && "idempotent", isTool && "tool"];
+function marksOf({ isReadOnly, isIdempotent, isTool, encrypt }: ServiceFacts["actions"][number]): string {
+  const marks = [
+    isReadOnly && "read-only",
+    isIdempotent && "idempotent",
+    isTool && "tool",
+    encrypt && `sealed for ${encrypt}`,
+  ];
   return marks.filter((mark) => mark !== false && mark !== undefined).join(", ") || "-";
 }
 

@@ -64,10 +64,13 @@ it("kinds that store or send values can be sealed, and no others", () => {
     FunctionFileSchema.safeParse({
       bindings: [{ name: "A", seal: "payments", ...binding }],
     }).error?.issues.map(({ path }) => path.join("."));
-  for (const binding of [{ kv: "a" }, { objects: "a" }, { publish: ["a.b"] }, { kv: "a", seal: "user:42" }])
+  for (const binding of [
+    ...[{ kv: "a" }, { objects: "a" }, { publish: ["a.b"] }, { kv: "a", seal: "user:42" }],
+    ...[{ service: "a" }, { events: ["a.b"] }, { workflow: "a" }],
+  ])
     expect(issuesOf(binding)).toBeUndefined();
   for (const binding of [
-    { service: "a" },
+    { ratelimit: { limit: 1, periodSeconds: 1 } },
     { secret: "a" },
     { kv: "a", seal: "Payments" },
     { kv: "a", seal: "" },

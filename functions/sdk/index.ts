@@ -41,6 +41,7 @@ export type { GrpcHandler, GrpcHandlers } from "./grpc/handlers.ts";
 export { Metadata } from "./grpc/metadata.ts";
 export type { GrpcService, GrpcServiceOptions } from "./grpc/service-actions.ts";
 export type { Env, Handler, ModuleWorker } from "./handler.ts";
+export { type EncryptedSchema, encrypted, type Rows, rows } from "./seal/rows.ts";
 export type {
   NatsAccess,
   ServedApp,

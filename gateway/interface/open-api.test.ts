@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ordersInterface, serviceInterface } from "../../test/harness/service-spec.ts";
 import { specOf, startGatewayWorld } from "../testing/world.ts";
 import { createOpenApi } from "./open-api.ts";
+import { toolsOf } from "./tools.ts";
 
 const orders = specOf("orders", { interface: ordersInterface });
 const carts = specOf("carts", {
@@ -23,6 +24,7 @@ const zoo = specOf("zoo", {
       { name: "steal", path: "/orders/{order}", method: "GET" },
       // No document can tell its address.
       { name: "any", subject: "zoo.any.*" },
+      { name: "feed", encrypt: "keepers", isTool: true, input: { type: "object" } },
     ],
   }),
 });
@@ -52,6 +54,16 @@ describe("the OpenAPI document", () => {
     ]);
   });
 
+  it("shows a sealed action as texts of its label, and no tool of it", () => {
+    const post = createOpenApi([zoo])?.paths["/zoo.feed"]?.post;
+    expect(post).toMatchObject({
+      description: expect.stringContaining("Sealed for the label keepers"),
+      requestBody: { content: { "application/jose": { schema: { type: "string" } } } },
+    });
+    expect([...toolsOf([zoo, orders], ["*"]).keys()]).not.toContain("zoo-feed");
+    expect(toolsOf([zoo, orders], ["*"]).size).toBeGreaterThan(0);
+  });
+
   it("divides an input between path, query and body, and keeps references true", () => {
     const document = createOpenApi([zoo, orders, carts, hidden]);
     const { paths = {}, components } = document ?? {};
@@ -76,7 +88,7 @@ describe("the OpenAPI document", () => {
     expect(paths["/orders/{id}"]?.get?.operationId).toBe("orders.get.path");
     expect(paths).not.toHaveProperty("/orders/{order}");
     expect(document?.tags.map(({ name }) => name)).toEqual(["carts", "orders", "zoo"]);
-    expect(Object.keys(paths).filter((path) => path.startsWith("/zoo"))).toEqual(["/zoo.steal"]);
+    expect(Object.keys(paths).filter((path) => path.startsWith("/zoo"))).toEqual(["/zoo.steal", "/zoo.feed"]);
   });
 
   it("is of one service where that is asked for", () => {

@@ -70,7 +70,9 @@ export function createOpenApi(specs: Iterable<FunctionSpec>, only?: string): Ope
   };
   const paths = new Map<string, string>();
   for (const service of services)
-    for (const action of service.interface.actions) addAction(document, paths, service, action);
+    for (const action of service.interface.actions)
+      if (action.encrypt === undefined) addAction(document, paths, service, action);
+      else addSealed(document, service.name, action, action.encrypt);
   return document;
 }
 
@@ -108,6 +110,25 @@ function addAction(document: OpenApi, paths: Map<string, string>, { name }: Serv
     };
   }
 }
+
+/** An action whose input and answer are sealed for a label: a client of HTTP sees texts. Its schemas are those of the clear values. */
+function addSealed(document: OpenApi, service: string, action: Action, label: string): void {
+  const content = { "application/jose": { schema: SEALED } };
+  const text = `Sealed for the label ${label}: input and output are JWEs (RFC 7516), and a call in clear is refused.`;
+  document.paths[`/${action.subject}`] = {
+    post: {
+      ...{ operationId: `${service}.${action.name}`, tags: [service], parameters: [] },
+      description: [action.description, text].filter((one) => one !== undefined).join("\n\n"),
+      requestBody: { required: true, content },
+      responses: {
+        "200": { description: "The output, sealed", content },
+        default: { $ref: "#/components/responses/Problem" },
+      },
+    },
+  };
+}
+
+const SEALED: JsonSchema = { type: "string", contentMediaType: "application/jose" };
 
 interface Schemas {
   input: JsonSchema | undefined;

@@ -38,11 +38,16 @@ export function toolsOf(specs: Iterable<FunctionSpec>, allow: readonly string[])
   const tools = new Map<string, OfferedTool>();
   for (const { name: service, interface: told } of [...specs].sort((a, b) => (a.name < b.name ? -1 : 1)))
     for (const action of told?.actions ?? [])
-      if (action.isTool && !hasUnnamedTokens(action.subject) && allowsAction(allow, service, action.name)) {
+      if (isOffered(action) && allowsAction(allow, service, action.name)) {
         const name = `${service}-${action.name}`;
         tools.set(name, { service, action, tool: toolOf(name, action) });
       }
   return tools;
+}
+
+/** Models send their input in clear. */
+function isOffered({ isTool, subject, encrypt }: Action): boolean {
+  return isTool && encrypt === undefined && !hasUnnamedTokens(subject);
 }
 
 function toolOf(name: string, { description, input, output, isReadOnly, isIdempotent }: Action): Tool {

@@ -54,6 +54,62 @@ const BODY = `
     (await FILES.list()).objects.map(({ size }) => size), seen[0] === mark + "4111",
   ];`;
 
+/** A service with a sealed action, events and handlers of them; a workflow; and their caller. */
+const ORDERS = (encrypt: string) => `
+import { service } from "narun";
+export default service({ name: "NAME", version: "1.0.0", errors: { Refused: { status: 402 } } })
+  .action("pay", {${encrypt}}, async ({ card, refuse }, ctx) => {
+    if (refuse) throw ctx.error("Refused", { card });
+    await ctx.publish("NAME.paid", { card }, {${encrypt} retain: true});
+    return { receipt: card.repeat(8_000) };
+  })
+  .on("NAME.>", { durable: true, since: "all",${encrypt} }, ({ value }, { env }) => env.TAKEN.put("card", value.card));
+`;
+const WORK = `
+import { workflow } from "narun";
+const mark = ["Marked", "Secret-"].join("!");
+export default workflow(async (ctx, input) => {
+  const card = await ctx.step("read", () => input.card + "step");
+  const failure = await ctx.step("fail", { retry: { max: 1 } }, () => { throw new Error(mark + "fault"); }).catch((error) => error.message);
+  const paid = await ctx.waitFor("paid", { timeout: "1h" });
+  if (!failure.includes(mark)) throw new Error("it has no mark");
+  return { card, paid };
+});`;
+const CALLS = `
+  const { ORDERS, WORK, TAKEN } = env;
+  const mark = ["Marked", "Secret-"].join("!");
+  const { receipt } = await ORDERS.pay({ card: mark + "4113" });
+  const refused = await ORDERS.pay({ card: mark + "4114", refuse: true }).catch((error) => error.data.card);
+  let heard = null;
+  for (let at = 0; at < 100 && heard === null; at += 1) {
+    heard = await TAKEN.get("card");
+    if (heard === null) await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  await WORK.start("one", { card: mark + "4115" });
+  await WORK.signal("one", "paid", mark + "4116");
+  const { card, paid } = await WORK.result("one", { waitMs: 20_000 });
+  return [receipt.length, heard === mark + "4113", refused === mark + "4114", card === mark + "4115step", paid === mark + "4116"];`;
+
+/** Calls between services, events and workflows. Without a label: all in clear. */
+async function runServices(world: World, seal: string | undefined): Promise<unknown> {
+  const [orders, work, caller] = ["orders", "work", "caller"].map(
+    (name) => `${seal === undefined ? "clear" : "sealed"}-${name}`,
+  ) as [string, string, string];
+  const sealed = seal === undefined ? {} : { seal };
+  const encrypt = seal === undefined ? "" : ` encrypt: "${seal}",`;
+  const taken = { name: "TAKEN", kv: `${orders}-taken`, ...sealed };
+  await world.push(orders, ORDERS(encrypt).replaceAll("NAME", orders), { bindings: [taken] });
+  await world.push(work, WORK, { workflow: seal === undefined ? true : { seal } });
+  await world.push(caller, probe(CALLS), {
+    bindings: [
+      { name: "ORDERS", service: orders, ...sealed },
+      { name: "WORK", workflow: work, ...sealed },
+      taken,
+    ],
+  });
+  return JSON.parse((await world.call(`/${caller}`, { method: "POST" })).text);
+}
+
 async function runScenario(world: World, seal: string | undefined): Promise<unknown> {
   const name = seal === undefined ? "clear" : "sealed";
   const sealed = seal === undefined ? {} : { seal };
@@ -88,6 +144,8 @@ it("shows nothing of sealed values, while the same in clear is seen at every pla
   const place = { nats: world.connection, folder: { path: keysDir } };
   await initKeys(place, { node: "node-0", validMs: undefined });
   await grantLabel(place, { label: "payments", recipient: "service:sealed" });
+  for (const part of ["orders", "work", "caller"])
+    await grantLabel(place, { label: "payments", recipient: `service:sealed-${part}` });
   await rotateLabel(place, "payments");
   // A subscriber that is none of the recipients.
   const heard: Buffer[] = [];
@@ -95,6 +153,8 @@ it("shows nothing of sealed values, while the same in clear is seen at every pla
   await world.connection.flush();
 
   const results = await runScenario(world, "payments");
+  const calls = [8_000 * `${MARK}4113`.length, true, true, true, true];
+  expect(await runServices(world, "payments")).toEqual(calls);
   const total = 50_000 * MARK.length;
   const sizes = [`${MARK}in an object`.length, total];
   expect(results).toEqual([true, true, true, true, true, total, total, sizes, true]);
@@ -114,6 +174,15 @@ it("shows nothing of sealed values, while the same in clear is seen at every pla
   const places = [...proxy.recorded(), ...(await Promise.all(files.map((file) => readFile(file))))];
   for (const secret of secrets) for (const bytes of places) expect(marksIn(bytes, [secret])).toEqual([]);
 
+  // Calls, events and journals in clear alone are found, too.
+  expect(await runServices(world, undefined)).toEqual(calls);
+  expect(proxy.recorded().some((bytes) => marksIn(bytes).includes(MARK))).toBe(true);
+  for (const secret of ["4113", "4114", "4115", "4116", "fault"])
+    expect(
+      [secret, proxy.recorded().some((bytes) => marksIn(bytes, [MARK + secret]).length > 0)],
+      secret,
+    ).toEqual([secret, true]);
+
   // Without seal the search finds the marks, on the wire and in the files.
   expect(await runScenario(world, undefined)).toEqual(results);
   expect(proxy.recorded().some((bytes) => marksIn(bytes).includes(MARK))).toBe(true);
@@ -123,4 +192,4 @@ it("shows nothing of sealed values, while the same in clear is seen at every pla
   expect(stored.flat()).toContain(MARK);
   await writeFile(join(dataDir, "form"), Buffer.from(`x${MARK}`).toString("base64"));
   expect(marksIn(await readFile(join(dataDir, "form")))).not.toEqual([]);
-});
+}, 90_000);

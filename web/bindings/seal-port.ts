@@ -2,9 +2,9 @@ import { callBinding } from "./host-result.ts";
 
 /** Seals and opens texts by the keys of the function's labels. They are the host's: no key comes into the isolate. */
 export interface SealPort {
-  /** `place`: what the text belongs to (contracts/keys.ts); it opens there alone. Rejects by a code of docs/encryption.md. */
+  /** `place`: the owner of the text (contracts/keys.ts); it opens there alone. Rejects by a code of docs/encryption.md. */
   seal(label: string, place: readonly string[], text: string): Promise<string>;
-  /** Without a label: the one that it was sealed for. */
+  /** Without a label: that of its own key. */
   open(label: string | undefined, place: readonly string[], sealed: string): Promise<string>;
 }
 

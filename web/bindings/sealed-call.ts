@@ -76,7 +76,7 @@ function read({ status, ok, headers }: Answer): Omit<Answer, "text"> {
   return { status, ok, headers };
 }
 
-/** The codes of sealing are those of the call. */
+/** A code of sealing is the code of the call. */
 async function named<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

@@ -1,9 +1,9 @@
 /** The host's side of sealing, as code sees it: a property of `env` that is not enumerable. No key comes to the code. */
 
 export interface SealPort {
-  /** `place`: what the text belongs to; it opens there alone. Rejects by a code of docs/encryption.md. */
+  /** `place`: the owner of the text; it opens there alone. Rejects by a code of docs/encryption.md. */
   seal(label: string, place: readonly string[], text: string): Promise<string>;
-  /** Without a label: the one that it was sealed for. */
+  /** Without a label: that of its own key. */
   open(label: string | undefined, place: readonly string[], sealed: string): Promise<string>;
 }
 

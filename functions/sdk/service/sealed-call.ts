@@ -65,7 +65,7 @@ async function open(action: Action, { env, service, requestId }: Incoming, text:
   return {
     input,
     async seal(answer: Response): Promise<Response> {
-      // An answer without a body would be one that anybody can give.
+      // Any server could give an answer without a body.
       const status = answer.status === 204 ? 200 : answer.status;
       const content = { type: answer.headers.get("content-type"), body: await answer.text() };
       try {

@@ -29,7 +29,7 @@ export function createSealOperations({ sealer }: Pick<BindingContext, "sealer">)
     "seal.open": async ([label, place, value]) => {
       const sealed = readText(value);
       const wanted = label === undefined || label === null ? labelOfSealed(sealed) : readText(label);
-      // A text that is none is refused by the code of its fault, whatever the label.
+      // A text that is not sealed is refused by its own code, under any label.
       const opened = await sealingOf(wanted ?? "none").open(Buffer.from(sealed), readPlace(place));
       return Buffer.from(opened).toString();
     },

@@ -18,7 +18,7 @@ export interface SealedJournals {
   openMessages(name: WorkflowName, messages: readonly JournalMessage[]): Promise<JournalMessage[]>;
 }
 
-/** `label`: undefined for journals in clear. Those of others that are sealed are opened all the same. */
+/** `label`: undefined for journals in clear. Sealed values of other workflows are opened all the same. */
 export function createSealedJournals(
   sealer: BindingContext["sealer"],
   label: string | undefined,
