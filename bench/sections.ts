@@ -17,6 +17,7 @@ import { live } from "./rows/live.ts";
 import { memory } from "./rows/memory.ts";
 import { recovery } from "./rows/recovery.ts";
 import { schedules } from "./rows/schedules.ts";
+import { sleeping } from "./rows/sleeping.ts";
 import { start } from "./rows/start.ts";
 import { transfer } from "./rows/transfer.ts";
 import { warm } from "./rows/warm.ts";
@@ -42,6 +43,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   workflow,
   "durable-step": durableStep,
   recovery,
+  sleeping,
   start,
   isolates,
   memory,

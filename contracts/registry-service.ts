@@ -1,6 +1,6 @@
 /**
  * The registry as a service. Gateways answer for it in one queue group; its answers are computed from specs, `$SRV.STATS` and nodes with
- * each request. Its subjects are those of any service: `<service>.<action>`.
+ * each request. Its subjects have the form of every service: `<service>.<action>`.
  */
 export const REGISTRY_SERVICE = "narun-registry";
 

@@ -41,7 +41,7 @@ export interface RegistryOptions {
 }
 
 export interface ServedRegistry {
-  /** Takes no new requests. Resolves when the ones that came are answered. */
+  /** Takes no new requests. Resolves when all requests are answered. */
   close(): Promise<void>;
 }
 
@@ -167,7 +167,7 @@ function refuse(message: Message, code: ErrorCode, detail?: string): string {
   return code;
 }
 
-/** Publishes the events of services. Those of instances are their own announcements. */
+/** Publishes the events of services. Instances announce themselves. */
 function publisherOf({ nats, log }: RegistryOptions): (event: ServiceEvent, revision: number) => void {
   let opening: ReturnType<typeof openEvents> | undefined;
   return (event, revision) => {

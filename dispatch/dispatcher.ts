@@ -64,12 +64,9 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.ways = createWays(options.instances);
-    const { nats, presence, wires, subjectOf, inquire } = options;
+    const { nats, presence, wires, subjectOf, inquire, health, observer } = options;
     this.#carriers = createCarriers({
-      nats,
-      presence,
-      wires,
-      subjectOf,
+      ...{ nats, presence, wires, subjectOf },
       events: {
         onAnswer: (job, answer) => this.#onAnswer(job, answer),
         onNotPermitted: (job, code) => this.#fail(job, code),
@@ -79,13 +76,13 @@ export class Dispatcher {
     });
     this.#hold = createHold<Job>(options.limits);
     this.#hearing = createHearing({
-      ...{ nats, observer: options.observer, active: this.active },
+      ...{ nats, observer, active: this.active },
       repeat: (job) => this.#repeat(job),
       takeBack: (job) => this.#takeBack(job),
       fail: (job, code) => this.#fail(job, code),
     });
     this.#places = createPlaces({
-      health: options.health,
+      health,
       onTooSlow: (job) => this.#fail(job, "BODY_TOO_SLOW"),
       onFree: (service) => this.#pump(service),
     });
@@ -209,11 +206,7 @@ export class Dispatcher {
    * before, and are few, as the instance's concurrency bounds them.
    */
   #park(job: Job, entry: "admit" | "readmit"): void {
-    const { onUnplaced } = job.request;
-    if (onUnplaced !== undefined) {
-      this.#place(job, onUnplaced);
-      return;
-    }
+    if (this.#place(job)) return;
     if (entry === "readmit") this.#hold.readmit(job);
     else if (!this.#hold.admit(job)) {
       this.#settle(job, { kind: "failed", code: "HOLD_QUEUE_FULL" });
@@ -223,14 +216,17 @@ export class Dispatcher {
     this.#pump(job.service);
   }
 
-  /** Sends a job that nothing holds, or ends it. */
-  #place(job: Job, onUnplaced: () => void): void {
+  /** Sends a job that nothing holds, or gives it back. Returns whether it is one. */
+  #place(job: Job): boolean {
+    const { onUnplaced } = job.request;
+    if (onUnplaced === undefined) return false;
     const target = this.#targetOf(job);
     if (target !== undefined) this.#send(job, target);
     else {
       this.#end(job);
       onUnplaced();
     }
+    return true;
   }
 
   #holdTimer(job: Job): NodeJS.Timeout {

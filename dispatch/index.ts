@@ -10,7 +10,6 @@ export type {
   Dispatched,
   DispatchObserver,
   DispatchRequest,
-  DispatchSpec,
   Outcome,
   Result,
 } from "./job.ts";

@@ -73,3 +73,16 @@ test("ends when all known services have answered", async () => {
   expect(found.map(({ id }) => id).sort()).toEqual(known);
   for (const service of services) await service.close();
 });
+
+test("refuses a connection that is closed, and leaves no timer behind", async () => {
+  const closed = await connectNats({ url: server.url, name: "closed" });
+  await closed.close();
+  const faults: unknown[] = [];
+  const note = (error: unknown) => faults.push(error);
+  process.on("uncaughtException", note);
+  await expect(discoverServices(closed, { maxWaitMs: 1 })).rejects.toThrow();
+  // A timer that was left behind is over before one that begins later.
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  process.off("uncaughtException", note);
+  expect(faults).toEqual([]);
+});

@@ -67,7 +67,7 @@ function gather<T extends DiscoveredService>(
     const finish = () => {
       clearTimeout(limit);
       clearTimeout(quiet);
-      asked.release();
+      asked?.release();
       resolve(found);
     };
     const limit = setTimeout(finish, maxWaitMs);
@@ -84,9 +84,16 @@ function gather<T extends DiscoveredService>(
       clearTimeout(quiet);
       quiet = setTimeout(finish, quietMs);
     };
-    const asked = nats.send(subject, new Uint8Array(), createHeaders(), hear, (refusal) => {
-      reject(refusal);
-      finish();
-    });
+    // A connection that is closed throws: then nothing is waited for.
+    let asked: { release(): void } | undefined;
+    try {
+      asked = nats.send(subject, new Uint8Array(), createHeaders(), hear, (refusal) => {
+        reject(refusal);
+        finish();
+      });
+    } catch (error) {
+      clearTimeout(limit);
+      reject(error);
+    }
   });
 }

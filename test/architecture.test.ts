@@ -47,7 +47,10 @@ const PARTS: Record<string, readonly string[]> = {
   gateway: ["contracts", "machine", "nats", "local", "streams", "traces", "dispatch"],
   triggers: ["contracts", "machine", "nats", "streams", "traces", "dispatch", "ticks"],
   workflows: ["contracts", "nats", "traces", "triggers"],
-  runtime: ["contracts", "machine", "nats", "keys", "local", "streams", "traces", "web", "functions/sdk"],
+  runtime: [
+    ...["contracts", "machine", "nats", "keys", "local", "streams", "traces", "dispatch", "web"],
+    "functions/sdk",
+  ],
   runtara: ["contracts", "machine", "nats", "protocol"],
   cli: [
     ...["contracts", "machine", "nats", "keys", "nats-server", "streams", "traces"],

@@ -5,6 +5,8 @@
  * I2  The due messages of a run are acknowledged when the workflow waits or has ended, and no input came since (J4, J5 of
  *     contracts/workflow.ts).
  * I3  A due message that was delivered before is taken over only when no runner says that it runs the workflow.
+ * I4  The end of a run acknowledges the due messages that it has seen. One that joined it unseen, as behind an older one that
+ *     came twice, has a run of its own.
  */
 import {
   isFinal,
@@ -155,39 +157,43 @@ class Runs implements Workflows {
     const run: Run = { name: { workflow, id }, due: [message], over: promise, isBegun: false };
     this.#runs.set(key, run);
     this.#run(run, message)
-      .catch((error: unknown) => {
+      .catch((error: unknown): RunEnd => {
         this.#options.log.error({ workflow, id, error: messageOf(error) }, "a workflow could not be run");
-        return "later" as const;
+        return { end: "later" };
       })
       .then((end) => this.#settle(key, run, end))
       .finally(resolve);
   }
 
-  #settle(key: string, { due }: Run, end: RunEnd): void {
+  #settle(key: string, { due }: Run, over: RunEnd): void {
     this.#runs.delete(key);
-    if (end === "done") this.#failures.delete(key);
-    const failures = this.#failures.get(key) ?? 0;
-    if (end === "later") this.#failures.set(key, failures + 1);
-    const delayMs = end === "others" ? OTHERS_MS : Math.min(RETRY_MS * 2 ** failures, MAX_RETRY_MS);
-    for (const message of due) {
-      if (end === "done") message.ack();
-      else message.giveBack(end === "now" ? 0 : delayMs);
+    if (over.end === "done") {
+      this.#failures.delete(key);
+      for (const message of due) {
+        if (message.seq <= over.seen || message === over.first) message.ack();
+        else this.#take(message);
+      }
+      return;
     }
+    const failures = this.#failures.get(key) ?? 0;
+    if (over.end === "later") this.#failures.set(key, failures + 1);
+    const delayMs = over.end === "others" ? OTHERS_MS : Math.min(RETRY_MS * 2 ** failures, MAX_RETRY_MS);
+    for (const message of due) message.giveBack(over.end === "now" ? 0 : delayMs);
   }
 
   async #run(run: Run, first: DueMessage): Promise<RunEnd> {
     if (run.name.workflow === SWEEP.workflow) {
       await sweep({ ...this.#options, journals: this.#journals, pinned: this.#pinned });
-      return "done";
+      return { end: "done", seen: first.seq };
     }
     const plan = await this.#plan(run.name, first);
     if (plan.kind === "end") return plan.end;
     let { messages, isTakeover } = plan;
     for (;;) {
-      if (this.#isDraining) return "now";
+      if (this.#isDraining) return { end: "now" };
       run.isBegun = true;
       const outcome = await this.#call(run.name, messages, isTakeover);
-      if (outcome === undefined) return "later";
+      if (outcome === undefined) return { end: "later" };
       await this.#trace(run.name, messages, isTakeover);
       const next = await this.#afterCall(run, outcome, messages);
       if (next !== "again") return next;
@@ -226,17 +232,18 @@ class Runs implements Workflows {
       case "ended":
         this.#metrics.onEnd(outcome.record.state);
         await tellParent(this.#journals, run.name, messages, outcome.record);
-        return "done";
+        // A retry that was refused is behind the record, and seen all the same.
+        return { end: "done", seen: Math.max(...messages.map(({ seq }) => seq)) };
       case "waiting": {
         const { input } = await this.#journals.lastOfBoth(run.name, outcome.seq ?? outcome.seen);
         const isBehind = input > outcome.seen || run.due.some(({ seq }) => seq > outcome.seen);
-        return isBehind ? "again" : "done";
+        return isBehind ? "again" : { end: "done", seen: outcome.seen };
       }
       case "yielded":
       case "lost":
         return "again";
       case "fenced":
-        return "others";
+        return { end: "others" };
     }
   }
 
@@ -248,19 +255,20 @@ class Runs implements Workflows {
       this.#metrics.onStart();
       return { kind: "run", messages: [{ seq, at, in: input }], isTakeover: false };
     }
+    const done = { kind: "end", end: { end: "done", seen: 0, first: due } } as const;
     const { last } = await this.#journals.lastOfBoth(name, seq);
     const isRetried = input.t === "retry" && last?.record.state === "failed" && last.record.seen < seq;
     if (last !== undefined && isFinal(last.record.state) && !isRetried) {
       if (isRedelivered) await tellParent(this.#journals, name, await this.#read(name), last.record);
-      return { kind: "end", end: "done" };
+      return done;
     }
     const isSuspended = last !== undefined && (isRetried || SUSPENDED.has(last.record.state));
-    if (isSuspended && last.record.seen >= seq) return { kind: "end", end: "done" };
+    if (isSuspended && last.record.seen >= seq) return done;
     // Another runner holds the due message of a workflow that runs: it sees this input, too. A wake comes where none does.
     const isWake = input.t === "timer" && !isSuspended;
-    if (!isSuspended && !isRedelivered && !isWake) return { kind: "end", end: "done" };
+    if (!isSuspended && !isRedelivered && !isWake) return done;
     if ((isRedelivered || isWake) && (await this.#isRunElsewhere(name)))
-      return { kind: "end", end: "others" };
+      return { kind: "end", end: { end: "others" } };
     const { due: dueAt } = last?.record ?? {};
     if (input.t === "timer" && dueAt !== undefined) this.#metrics.onWake(Date.now() - dueAt);
     return { kind: "run", messages: await this.#read(name), isTakeover: !isSuspended };
@@ -295,8 +303,11 @@ class Runs implements Workflows {
 
 const SUSPENDED: ReadonlySet<string> = new Set(["waiting", "paused", "stuck"]);
 
-/** `done`: acknowledge. `later`: the function does not answer. `now`: another runner. `others`: another runner runs it. */
-type RunEnd = "done" | "later" | "now" | "others";
+/** `later`: the function does not answer. `now`: another runner. `others`: another runner runs it. */
+type RunEnd =
+  | { end: "later" | "now" | "others" }
+  /** Acknowledge the messages up to `seen`, and `first`. */
+  | { end: "done"; seen: number; first?: DueMessage };
 
 type Plan = { kind: "end"; end: RunEnd } | { kind: "run"; messages: JournalMessage[]; isTakeover: boolean };
 

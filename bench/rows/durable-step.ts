@@ -1,12 +1,12 @@
 /** One durable step beside a bare publish with its acknowledgement, and the first step of a workflow whose function sleeps. */
 import { Agent } from "node:http";
-import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import { connect } from "@nats-io/transport-node";
+import { connectNats } from "../../nats/index.ts";
 import { median } from "../figures.ts";
 import type { Bench } from "../frame/bench.ts";
 import { OURS } from "../frame/row.ts";
 import type { Section } from "../frame/section.ts";
 import { HELLO, writeFunctions } from "../functions.ts";
+import { openBareStream } from "../peers/bare-stream.ts";
 import { callCold, createAgent, postJson, timeRequest } from "../requests.ts";
 import { type SleepWatch, watchSleep } from "../sleep-watch.ts";
 import { startSystem } from "../system.ts";
@@ -94,47 +94,17 @@ async function measureSteps(
   });
 }
 
-/** A stream on the same server, and a client that publishes one message after the other. */
-async function openBareStream(
-  servers: string,
-): Promise<{ publish(count: number): Promise<number[]> } & AsyncDisposable> {
-  const connection = await connect({ servers });
-  await (await jetstreamManager(connection)).streams.add({ name: "bare", subjects: ["bare.>"] });
-  const client = jetstream(connection);
-  // As long as the record of a step.
-  const data = JSON.stringify({
-    at: Date.now(),
-    seen: 1,
-    state: "running",
-    did: ["s10"],
-    got: [[1, "ok", 1]],
-  });
-  return {
-    async publish(count) {
-      const times: number[] = [];
-      for (let sent = 0; sent < count; sent++) {
-        const startedAt = performance.now();
-        await client.publish("bare.a", data);
-        times.push(performance.now() - startedAt);
-      }
-      return times;
-    },
-    [Symbol.asyncDispose]: () => connection.close(),
-  };
-}
-
 async function measureColdStarts(
   bench: Bench,
   { http, nats, watch }: { http: string; nats: string; watch: SleepWatch },
 ): Promise<void> {
   const each = bench.size(30, 8);
   using agent = createAgent();
-  const connection = await connect({ servers: nats });
+  const connection = await connectNats({ url: nats, name: "bench" });
   const firsts = new Map<string, PromiseWithResolvers<number>>();
-  connection.subscribe("bench.first.*", {
-    callback: (_error, { subject }) =>
-      firsts.get(subject.split(".").at(-1) ?? "")?.resolve(performance.now()),
-  });
+  connection.subscribe("bench.first.*", ({ subject }) =>
+    firsts.get(subject.split(".").at(-1) ?? "")?.resolve(performance.now()),
+  );
   await connection.flush();
   let count = 0;
   const startWorkflow = async () => {

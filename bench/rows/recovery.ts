@@ -9,7 +9,7 @@ import { RESTATE_ABSENT, startRestate } from "../peers/restate.ts";
 import { type StepCounter, startStepCounter } from "../peers/step-counter.ts";
 import { hostOf } from "../processes.ts";
 import { postJson } from "../requests.ts";
-import { startSystem } from "../system.ts";
+import { type System, startSystem } from "../system.ts";
 
 const RESTATE = "restate";
 const STEPS = 10;
@@ -62,33 +62,25 @@ async function measure(bench: Bench): Promise<void> {
   const functions = stack.use(await writeFunctions([{ name: "killed", code: codeFor(counter.url), config }]));
   const agent = new Agent({ keepAlive: true });
   stack.defer(() => agent.destroy());
-  const { http, pid } = stack.use(await startSystem([functions.folder]));
-  const targets: Record<string, Target> = {
-    [OURS]: {
-      // The gateway sends a request with a key again when the instance that had it has died.
-      run: (id) =>
-        postJson(agent, `${http}/killed`, JSON.stringify(id), { prefer: "wait=60", "idempotency-key": id }),
-      kill: async () => void process.kill(hostOf(pid), "SIGKILL"),
+  let round = 0;
+  const systems: Record<string, () => Promise<Measured>> = {
+    // A new system for each round: a function whose host dies again and again gets a host of its own.
+    [OURS]: async () => {
+      await using system = await startSystem([functions.folder]);
+      return killOnce(targetOf(system, agent), counter, `${OURS}${round++}`);
     },
   };
   const restate = await startRestate(counter.url);
   if (restate === undefined) bench.skipPeer(RESTATE, RESTATE_ABSENT);
   else {
     stack.use(restate);
-    targets[RESTATE] = {
+    const target: Target = {
       run: (id) => postJson(agent, restate.countedUrl, JSON.stringify(id), {}),
       kill: () => restate.killService(),
     };
+    systems[RESTATE] = () => killOnce(target, counter, `${RESTATE}${round++}`);
   }
-  let round = 0;
-  const turns = await bench.inTurns(
-    Object.fromEntries(
-      Object.entries(targets).map(([name, target]) => [
-        name,
-        () => killOnce(target, counter, `${name}${round++}`),
-      ]),
-    ),
-  );
+  const turns = await bench.inTurns(systems, bench.longRounds);
   const figure =
     (value: (one: Measured) => number) =>
     (one: Measured): Sample => ({ value: value(one), errors: one.errors });
@@ -107,6 +99,15 @@ async function measure(bench: Bench): Promise<void> {
       figure((one) => one.twice / WORKFLOWS),
     ),
   );
+}
+
+function targetOf({ http, pid }: System, agent: Agent): Target {
+  return {
+    // The gateway sends a request with a key again when the instance that had it has died.
+    run: (id) =>
+      postJson(agent, `${http}/killed`, JSON.stringify(id), { prefer: "wait=60", "idempotency-key": id }),
+    kill: async () => void process.kill(hostOf(pid), "SIGKILL"),
+  };
 }
 
 async function killOnce(target: Target, counter: StepCounter, round: string): Promise<Measured> {

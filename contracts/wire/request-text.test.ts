@@ -62,6 +62,45 @@ describe("the head of a request as a text", () => {
   });
 
   it.each([
+    { fields: ["content-type", "application/json", "x-a", "1"] },
+    {
+      fields: [
+        "Host",
+        "other",
+        "Expect",
+        "100-continue",
+        "Content-Length",
+        "7",
+        "X-Forwarded-For",
+        "10.0.0.1",
+      ],
+    },
+    {
+      fields: [
+        "Narun-Caller",
+        "forged",
+        "narun-hops",
+        "0",
+        "X-Original-Path",
+        "/",
+        "x-forwarded-proto",
+        "ftp",
+      ],
+    },
+    { fields: ["Cookie", "a=1", "cookie", "b=2", "X-Utf8", "\u00c3\u00a9"] },
+  ])("says of a function's call the same as a message: $fields", ({ fields }) => {
+    const facts = factsOf(fields, { caller: "shop", hops: 1 });
+    const { fields: expected } = decodeRequest(
+      { headers: encodeRequest(facts, {}), data: new Uint8Array() },
+      "fn",
+    );
+    const head = readRequestHead(encodeRequestText(facts, undefined) ?? "");
+    expect(sorted(linesIn(head?.block ?? ""))).toEqual(sorted(expected));
+    expect(head?.remoteAddress).toBe("");
+    expect(expected.join()).not.toContain("forged");
+  });
+
+  it.each([
     factsOf(["Bad Name", "1"]),
     factsOf(["", "1"]),
     factsOf(["X-A", "a\nb"]),

@@ -9,7 +9,7 @@ import type { RouteMatch } from "../routes.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RequestTarget } from "./request-path.ts";
 
-/** A path of the gateway's own. `Options`: those of the door of HTTP. */
+/** A path of the gateway's own. `Options`: of the HTTP door. */
 export interface OwnPath<Options> {
   /** The `path` label of the metrics. */
   pattern: string;
@@ -29,7 +29,7 @@ export interface OwnPaths<Options> {
   close(): void;
 }
 
-/** The first one that finds a path answers it. */
+/** Asks the finders in order. */
 export function joinOwnPaths<Options>(all: readonly OwnPaths<Options>[]): OwnPaths<Options> {
   return {
     find(request, target, match) {

@@ -63,7 +63,11 @@ export async function connectOwn(options: WireOptions): Promise<Wire> {
   setTransportFactory({ factory: () => new OwnTransport(), dnsResolveFn: nodeResolveHost });
   const receivers = new Receivers();
   const hearing: Hearing = { heard: () => undefined };
-  const connection = await NatsConnectionImpl.connect({ ...options, receivers, hearing } as ConnectionOptions);
+  const connection = await NatsConnectionImpl.connect({
+    ...options,
+    receivers,
+    hearing,
+  } as ConnectionOptions);
   watch(connection, hearing);
   return {
     connection,

@@ -63,7 +63,7 @@ export class KeptOrder {
     return [...this.#waits.values()].some(({ missing }) => missing.includes(name));
   }
 
-  /** The service changed: the ones that wait for it may start. */
+  /** The service changed: its dependants may start. */
   changed(name: string): void {
     if (this.#waits.size > 0 && this.#options.runsHere(name)) this.#touchWaiting(name);
   }

@@ -4,7 +4,7 @@
  * It shuts down in this order, so that no request is lost:
  *   1. it announces that it stops: gateways send their demands elsewhere;
  *   2. it takes no more demands, trials and changes of the desired state;
- *   3. the services that require others drain, before those that they require (stop-order.ts);
+ *   3. the services that require others drain (stop-order.ts);
  *   4. its hosts drain every instance and end;
  *   5. its entry in the store goes.
  */

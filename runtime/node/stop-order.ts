@@ -1,8 +1,8 @@
-/** The order in which the services of a node end: a service ends before those that it requires. */
+/** A node ends each service before the services that it requires. */
 import type { DesiredState } from "./desired-state.ts";
 import type { InstanceTable } from "./instance-table.ts";
 
-/** Drains the services that require others. The ones that none requires any more are left. */
+/** Drains the services that require others, and leaves the last group to its caller. */
 export async function drainInOrder(
   instances: InstanceTable,
   desired: DesiredState,
@@ -13,10 +13,7 @@ export async function drainInOrder(
   for (const group of decideStopOrder(names, requiresOf).slice(0, -1)) await instances.drainAll(group, grace);
 }
 
-/**
- * Groups that end one after the other. Services in a cycle of `requires`, and those that nothing requires any more, end together.
- * `requiresOf`: the services that one requires.
- */
+/** Groups that end one after the other. Services in a cycle of `requires` end together. */
 export function decideStopOrder(
   names: Iterable<string>,
   requiresOf: (name: string) => readonly string[],

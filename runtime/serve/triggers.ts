@@ -22,6 +22,10 @@ export function triggersOf(
       `serve: ${service} is a workflow, and the journal of workflows is in the modes isolate and node only: deploy it by \`narun push\``,
     );
   if (names.length === 0) return undefined;
+  if (!isProgram && "~service" in handler)
+    throw new TypeError(
+      `serve: ${service} hears events by \`.on\`, and nodes bring events to deployed functions only: deploy it by \`narun push\``,
+    );
   if (!isProgram)
     throw new TypeError(
       `serve: nothing calls ${names.join(", ")} of ${service}: triggers are keys of narun.yaml. Deploy it by \`narun push\`, as a program too (mode: exec), or serve its \`fetch\` alone: serve({ fetch: app.fetch }, …)`,

@@ -83,7 +83,8 @@ describe("a call to another function", () => {
          return new Response(new ReadableStream({ start(c) { controller = c; c.enqueue(new TextEncoder().encode("whole")); } }));
        }`,
       // Each call must reach the instance that holds the open answer.
-      { scale: { max: 1 } },
+      // In a host of its own, so that the calling one is another process.
+      { scale: { max: 1 }, trust: "apart" },
     );
     await world.push(
       "front",
@@ -99,7 +100,7 @@ describe("a call to another function", () => {
     const answer = world.call("/front");
     const isOpen = async () => expect((await world.call("/pauses/open")).text).toBe("true");
     await eventually(isOpen, { timeoutMs: 30_000 });
-    // The calling function and the gateway hear each other. The called one beats, too, where its request came over NATS.
+    // The calling function and the called one hear each other.
     const enough = PEER_LOST_MS / PEER_HEARTBEAT_MS + 2;
     const areEnough = () =>
       expect([...beats.values()].filter((count) => count >= enough).length).toBeGreaterThanOrEqual(2);

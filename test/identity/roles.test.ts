@@ -104,6 +104,10 @@ describe("publish", () => {
     [`$JS.API.CONSUMER.CREATE.narun-workflows.c.${W}.w.other.1.*`, ["node", "cli"]],
     ["$JS.API.CONSUMER.CREATE.narun-workflows", ["node", "cli"]],
     ["$JS.API.CONSUMER.MSG.NEXT.narun-workflows.due", ["node", "cli"]],
+    // The registry: its actions, and its events alone.
+    ["narun-registry.list", ["node", "author", "cli"]],
+    [`${W}.e.3.narun-registry.appeared.hello`, ["gateway", "node", "cli"]],
+    [`${W}.e.3.hello.made`, ["node", "cli"]],
     // Orders to nodes and instances, and their messages.
     [`${W}.demand.n1`, ["gateway", "node", "author", "cli"]],
     [`${W}.try.n1`, ["author", "cli"]],
@@ -117,6 +121,10 @@ describe("publish", () => {
     // Functions and events.
     ["hello", ["gateway", "node", "author", "cli"]],
     ["other", ["gateway", "node", "host", "author", "cli"]],
+    // Instances of the services that its functions call, and of no others.
+    [`${W}.c.other.another.1`, ["node", "host", "cli"]],
+    [`${W}.c.third.another.1`, ["node", "cli"]],
+    ["$SRV.PING.third", ["gateway", "node", "author", "cli"]],
     [`${W}.invoke.third`, ["gateway", "node", "author", "cli"]],
     ["news.today", ["node", "host", "cli"]],
     ["orders.paid", ["node", "cli"]],
@@ -137,6 +145,8 @@ describe("publish", () => {
 
 describe("subscribe", () => {
   it.each<[string, readonly Tested[]]>([
+    ["narun-registry.list", ["gateway", "node", "cli"]],
+    ["narun-registry", ["gateway", "node", "cli"]],
     [">", ["node", "cli"]],
     ["_INBOX.x.1", ["node", "cli"]],
     ["_AUTHOR.the-author.1", ["author"]],
@@ -153,6 +163,11 @@ describe("subscribe", () => {
     ["other", ["node", "cli"]],
     [`${W}.i.the-host.1`, ["node", "host", "cli"]],
     [`${W}.i.another.1`, ["node", "cli"]],
+    [`${W}.c.hello.the-host.1`, ["node", "host", "cli"]],
+    [`${W}.c.hello.another.1`, ["node", "cli"]],
+    [`${W}.c.third.the-host.1`, ["node", "cli"]],
+    [`${W}.instance.other.*`, ["gateway", "node", "host", "author", "cli"]],
+    [`${W}.instance.third.*`, ["gateway", "node", "author", "cli"]],
     [`${W}.i.*`, ["node", "cli"]],
     [`${W}.s.the-host.1.t.1`, ["gateway", "node", "host", "cli"]],
     [`${W}.s.another.t.1`, ["gateway", "node", "cli"]],

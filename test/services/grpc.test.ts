@@ -96,7 +96,7 @@ beforeAll(async () => {
   const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, descriptors));
   shop = registry.getService("shop.v1.Shop") as DescService;
   client = new Client(world.gateway.grpcAddress ?? "", credentials.createInsecure());
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   client?.close();
   await world[Symbol.asyncDispose]();

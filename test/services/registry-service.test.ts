@@ -31,7 +31,7 @@ beforeAll(async () => {
     registries.push(await serveRegistry({ nats, log }));
   await world.push("base", source("base"));
   await world.push("top", source("top", ["base"]));
-}, 60_000);
+}, 120_000);
 afterAll(async () => {
   for (const registry of registries) await registry.close();
   await world[Symbol.asyncDispose]();

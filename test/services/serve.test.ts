@@ -1,8 +1,13 @@
 /** A service in a process of one's own: `serve` gives it the same endpoints and routes. */
+import { createFileRegistry, type DescService } from "@bufbuild/protobuf";
+import { Metadata, status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
-import { service } from "../../functions/sdk/index.ts";
+import { compileProto } from "../../builder/proto/compile.ts";
+import { createSourceFolder } from "../../builder/testing/source-folder.ts";
+import { grpc, service } from "../../functions/sdk/index.ts";
 import { serve } from "../../runtime/serve/index.ts";
+import { rawClient } from "../grpc/raw-functions.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld, type World } from "../harness/world.ts";
 
@@ -42,12 +47,50 @@ it("serves actions by their subjects and paths, starts before them and stops aft
   expect(info.endpoints.map(({ name }: { name: string }) => name)).toEqual([
     "handler",
     "direct",
+    "calls",
     "greet",
     "row",
   ]);
   await served.close();
   expect(life).toEqual(["it starts", "it stops"]);
 }, 60_000);
+
+it("serves actions over gRPC by the descriptor of a .proto file", async () => {
+  await using folder = await createSourceFolder({
+    "desk.proto": `syntax = "proto3"; package desk.v1;
+      service Desk { rpc Greet(Who) returns (Greeting); }
+      message Who { string who = 1; }
+      message Greeting { string text = 1; }`,
+  });
+  const { set } = await compileProto(folder.path("desk.proto"), { root: folder.dir });
+  const descriptor = createFileRegistry(set).getService("desk.v1.Desk") as DescService;
+  const greeting = z.object({ text: z.string() });
+  const one = service({ name: "bureau", version: "1.0.0" }).action(
+    "greet",
+    { input: z.object({ who: z.string() }), output: greeting },
+    ({ who }) => ({ text: `hello ${who}` }),
+  );
+  const { url: nats } = world.nats;
+  await using _ = await serve(grpc(descriptor, one), { service: "bureau", nats, signals: false });
+  using client = rawClient(world.gateway.grpcAddress ?? "");
+  await eventually(async () =>
+    expect(await client.call("/desk.v1.Desk/Greet", ["\n\u0003Ada"], new Metadata())).toMatchObject({
+      code: status.OK,
+      messages: ["\n\thello Ada"],
+    }),
+  );
+  const misfit = service({ name: "bureau", version: "1.0.0" }).action("meet", {}, () => 1);
+  await expect(serve(grpc(descriptor, misfit), { service: "bureau", nats })).rejects.toMatchObject({
+    code: "GRPC_MISMATCH",
+  });
+}, 60_000);
+
+it("refuses a service that hears events, and says why", async () => {
+  const hears = desk().on("stock.>", () => undefined);
+  await expect(serve(hears, { service: "desk", nats: world.nats.url })).rejects.toThrow(
+    "desk hears events by `.on`, and nodes bring events to deployed functions only",
+  );
+});
 
 it("refuses a wrong definition, and another name", async () => {
   const { url: nats } = world.nats;

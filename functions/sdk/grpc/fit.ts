@@ -1,8 +1,7 @@
 /**
  * Whether the messages of a method fit the schemas of an action, by the JSON mapping of Protobuf.
  *
- * F1  A message of the method must be able to fit the input: each key that the input requires is a field, and no field is one that the
- *     input would drop.
+ * F1  Each key that the input requires is a field of the method's message, and the input drops no field.
  * F2  An answer of the action must be able to become a message: each key of the output is a field of the same kind.
  */
 import type { DescField, DescMessage } from "@bufbuild/protobuf";
@@ -88,7 +87,7 @@ function compareField(field: DescField, property: JsonSchema, place: Place): Fit
   });
 }
 
-/** Of alternatives one must fit; the problem of the last one is told. */
+/** One of the alternatives must fit. The result is the problem of the last one. */
 function firstFit(
   given: JsonSchema,
   place: Place,

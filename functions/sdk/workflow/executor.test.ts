@@ -5,12 +5,17 @@ import type { JournalMessage, WorkflowRecord } from "./messages.ts";
 import { plainOf } from "./plain.ts";
 import { createRandom, uuidOf } from "./random.ts";
 
-/** Runs code on an empty journal that takes every record. */
-async function run(start: ExecutorOptions["start"], maxRecords?: number): Promise<WorkflowRecord[]> {
+const BEGINNING: JournalMessage[] = [{ seq: 1, at: 0, in: { t: "start" } }];
+
+/** Runs code on a journal that takes every record. Default: an empty one. */
+async function run(
+  start: ExecutorOptions["start"],
+  maxRecords?: number,
+  messages: readonly JournalMessage[] = BEGINNING,
+): Promise<WorkflowRecord[]> {
   const records: WorkflowRecord[] = [];
-  const messages: JournalMessage[] = [{ seq: 1, at: 0, in: { t: "start" } }];
   const executor = new Executor({
-    ...{ messages, start, isTakeover: false },
+    ...{ messages, start, isTakeover: messages.length > 1 },
     ...(maxRecords === undefined ? {} : { maxRecords }),
     signal: new AbortController().signal,
     random: () => Math.random,
@@ -45,6 +50,23 @@ describe("an executor", () => {
       },
       { state: "done", got: [[1, "ok", 2]], value: 2 },
     ]);
+  });
+
+  it("appends nothing behind the end, when the answer of the executor that ended it was lost", async () => {
+    const end: WorkflowRecord = {
+      at: 0,
+      seen: 1,
+      state: "done",
+      did: [["step", "a"]],
+      got: [[0, "ok", 1]],
+      value: 1,
+    };
+    const records = await run(
+      async (state) => ({ state: "done", value: await state.issue("step", "a", { effect: async () => 1 }) }),
+      undefined,
+      [...BEGINNING, { seq: 2, at: 0, log: end }],
+    );
+    expect(records).toEqual([]);
   });
 
   it("ends a run whose journal is full, and suggests a new one", async () => {

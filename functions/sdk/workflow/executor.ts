@@ -6,6 +6,7 @@
  * E3  A refused append ends the executor: it begins nothing more, and its later results are not in the journal.
  * E4  An executor that ends with `waiting` has no effect under way. Its code is dropped; the next one replays it.
  * E5  An executor that goes on with a workflow appends before its first effect: so of two only one has effects.
+ * E6  Nothing is appended behind the end: where the answer of the executor that ended the workflow was lost, the next one says it.
  */
 
 import { type Diverged, faultOf, isRetryable } from "./errors.ts";
@@ -18,7 +19,7 @@ import type {
   WorkflowOutcome,
   WorkflowRecord,
 } from "./messages.ts";
-import { type NumberedRecord, pendingRetryOf, standingRecords } from "./retried.ts";
+import { endOf, type NumberedRecord, pendingRetryOf, standingRecords } from "./retried.ts";
 import { type Command, WorkflowState } from "./state.ts";
 
 /** The outside of an executor. */
@@ -130,6 +131,8 @@ export class Executor {
   }
 
   async #run(): Promise<WorkflowOutcome> {
+    const ended = this.#retried === undefined ? endOf(this.#options.messages) : undefined;
+    if (ended !== undefined) return { outcome: "ended", record: ended };
     const diverged = await this.replay();
     if (diverged !== undefined) return this.#stick(diverged);
     const { length } = this.#records;

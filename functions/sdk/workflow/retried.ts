@@ -1,5 +1,5 @@
 /** Retries of a failed run. Its failed record is dropped, and the run goes on behind the record before. */
-import type { Got, JournalMessage, WorkflowRecord } from "./messages.ts";
+import type { Got, JournalMessage, WorkflowRecord, WorkflowState } from "./messages.ts";
 
 export interface NumberedRecord {
   seq: number;
@@ -38,6 +38,14 @@ export function pendingRetryOf(
   if (!isAsked) return undefined;
   const got = (last.log.got ?? []).filter(([, fate]) => fate !== "error");
   return { failed: last.seq, records: records.slice(0, index), got };
+}
+
+const FINAL: ReadonlySet<WorkflowState> = new Set(["done", "failed", "cancelled"]);
+
+/** The record that has ended a workflow. Undefined: it has not ended. */
+export function endOf(messages: readonly JournalMessage[]): WorkflowRecord | undefined {
+  const last = messages.findLast(({ log }) => log !== undefined)?.log;
+  return last !== undefined && FINAL.has(last.state) ? last : undefined;
 }
 
 /** Whether the steps of a run were undone. */

@@ -14,6 +14,7 @@ export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** The parts of narun that the programs are made of. */
 const PROGRAM_PARTS = [
   "contracts",
+  "dispatch",
   "functions/sdk",
   "keys",
   "local",

@@ -35,12 +35,15 @@ export async function callFromIsolate(
   if (reply.kind !== "stream") return reply;
   // The other side grants the credit of the request's body, and the isolate that of the response's body.
   const inbound = context.streams.openInbound(context.owner, {
-    onCredit: (bytes) => reply.body.grant(bytes),
+    onCredit(bytes) {
+      // An end that enters with the reply, in one turn, would come before the isolate knows of the stream.
+      if (!isOpen) open();
+      reply.body.grant(bytes);
+    },
     onCancel: () => end(),
   });
-  let isOver = false;
+  let isOpen = false;
   const end = () => {
-    isOver = true;
     over?.removeEventListener("abort", onOver);
     reply.cancel();
   };
@@ -49,7 +52,8 @@ export async function callFromIsolate(
     inbound.end("the request is over");
   };
   over?.addEventListener("abort", onOver, { once: true });
-  const open = () =>
+  const open = () => {
+    isOpen = true;
     reply.body.open(
       {
         onData: (bytes) => inbound.push(new Uint8Array(bytes).buffer),
@@ -60,10 +64,7 @@ export async function callFromIsolate(
       },
       0,
     );
-  // The body may have ended with its head. The reply tells the isolate of the stream, and goes out in this turn.
-  setImmediate(() => {
-    if (!isOver) open();
-  });
+  };
   return { kind: "stream", told: reply.told, stream: inbound.id };
 }
 
