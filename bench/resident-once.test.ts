@@ -13,7 +13,7 @@ describe.skipIf(process.platform !== "linux")("the memory of processes together"
       const [first = 0, second = 0] = children.map(({ pid = 0 }) => pid);
       const together = residentOnce([first, second]);
       expect(together).toBeGreaterThan(residentOnce([first]) * 1.1);
-      // The program itself is most of what each has.
+      // The program itself is most of the memory of each.
       expect(together).toBeLessThan((residentMemory(first) + residentMemory(second)) * 0.9);
     } finally {
       for (const child of children) child.kill();

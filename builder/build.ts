@@ -100,7 +100,7 @@ export function sourceOf({ dir, entry, settings, config }: LoadedFunction, isMin
   return { dir, entry, settings, mode: config.mode === "node" ? "node" : "isolate", isMinified } as const;
 }
 
-/** The services of the bundle, and those that narun.yaml names beside them. Error: BUILD_FAILED. */
+/** The services of the bundle, and the services that narun.yaml names beside them. Error: BUILD_FAILED. */
 async function declaredBy(fn: LoadedFunction, services: UsedServices | undefined): Promise<DeclaredServices> {
   const others = otherServices(fn, services);
   if (others.length === 0) return { services, unknown: [], paths: [] };

@@ -1,4 +1,4 @@
-/** Moves a JSON Schema into a larger document: its references to itself are those of a document of its own. */
+/** Moves a JSON Schema into a larger document: its references to itself are references of a document of its own. */
 import type { JsonSchema } from "./service-description.ts";
 
 /** Keywords whose values are data, not schemas. */

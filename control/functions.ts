@@ -24,7 +24,7 @@ export interface FunctionSummary {
    */
   state: "running" | "asleep" | "no node" | "invalid" | "failing" | "external";
   error?: string;
-  /** What calls it besides requests: `subscribe orders.*`. Absent: nothing does. */
+  /** Its callers besides requests: `subscribe orders.*`. Absent: nothing does. */
   triggers?: string[];
   /** A service's: the version of its files. */
   tag?: string;

@@ -35,7 +35,7 @@ export interface Reply {
 }
 
 /**
- * The meaning of what came. `no-responders` and `draining` prove that no handler began the request. `unreadable`: HTTP and
+ * The meaning of the reply. `no-responders` and `draining` prove that no handler began the request. `unreadable`: HTTP and
  * narun have no such answer. `wants-bhttp`: the consumer takes only binary HTTP, and refused the request before its handler. `full`: the
  * instance has no room for a call of a function, and did not begin it.
  */

@@ -3,7 +3,7 @@
  * is given back (`onUnplaced`), for a gateway to hold it.
  *
  * I1  Nothing is listened to before the first call to a service, and only the instances of such services are known.
- * I2  An instance in this process comes first, then those of this node, then others. Of several that are as near, dispatch
+ * I2  An instance in this process comes first, then those of this node, then others. Among equally near ones dispatch
  *     chooses as gateways do (choose.ts).
  * I3  Services are asked for instances that were not heard of, at the first call and where none is known, at most once in
  *     `ASK_MS`; else once in `LOOK_MS`: an instance without a connection for a moment is set aside until it is found again.

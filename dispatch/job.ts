@@ -87,13 +87,13 @@ export interface DispatcherOptions {
   nats: Nats;
   instances: Pick<Instances, "ready" | "markUnreachable" | "markDraining">;
   specOf(service: string): DispatchSpec | undefined;
-  /** Chooses an instance of those that are ready. Default: as choose.ts does. */
+  /** Chooses one of the ready instances. Default: as choose.ts does. */
   choose?(
     ready: readonly Instance[],
     revision: string | undefined,
     request: DispatchRequest,
   ): Instance | undefined;
-  /** Default: nobody hears of it. */
+  /** Default: none. */
   health?: InstanceHealth;
   /** As `NatsCarrierOptions`. */
   subjectOf?(instance: Instance): string;

@@ -68,7 +68,7 @@ export function registerAnswers(registry: Registry, metrics: AnswerMetrics) {
   };
 }
 
-/** What became of requests to consumers, by service. */
+/** The outcomes of requests to consumers, by service. */
 export function registerReplies(registry: Registry) {
   const replies = new Map<string, Map<string, number>>();
   const counter: Counter = new Counter({

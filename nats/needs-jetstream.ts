@@ -104,7 +104,7 @@ const AWAY: readonly number[] = [
   JetStreamCode.consumerOffline,
 ];
 
-/** The consumer of a reader is gone with its server: nobody has it, or its beats are missing. Not all classes are exported. */
+/** The consumer of a reader is gone with its server: no server has it, or its beats are missing. Not all classes are exported. */
 function isReaderLost(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const isStatus = error.name === "JetStreamStatusError" && "code" in error;

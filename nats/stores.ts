@@ -55,7 +55,7 @@ export function openKeyTexts(nats: Nats): Promise<TypedKv<string>> {
   });
 }
 
-/** Sealed texts about the keys of an account, for those who have its seeds. */
+/** Sealed texts about the keys of an account, for holders of its seeds. */
 export function openSealedRecords<T>(nats: Nats, codec: KvCodec<T>): Promise<TypedKv<T>> {
   return openKv(nats, stores.network, { ...codec, maxBytes: MAX_DIRECTORY_BYTES });
 }

@@ -45,7 +45,7 @@ export function isTraced(
   return traces !== undefined && placeOf(traces, name, messages)?.context.isSampled === true;
 }
 
-/** Makes the spans of what has ended behind `before`, the journal at the call of an executor. `all`: the journal now. */
+/** Makes the spans of steps that have ended behind `before`, the journal at the call of an executor. `all`: the journal now. */
 export function recordSpans(
   traces: Traces,
   name: WorkflowName,

@@ -54,7 +54,7 @@ export class Bench {
   readonly size: Size;
   /** The checkouts of narun that are measured: this one, and the one beside it. */
   readonly roots: Readonly<Record<string, string>>;
-  /** What sections leave for later ones. The owner of the bench disposes of it. */
+  /** Results that sections leave for later sections. The owner of the bench disposes of it. */
   readonly atEnd = new AsyncDisposableStack();
   readonly #results: Result[] = [];
   /** Results that are not measured again. */
@@ -131,7 +131,7 @@ export class Bench {
     this.#results.push(...results);
   }
 
-  /** The results of one measurement, which are not yet those of the run. */
+  /** The results of one measurement, which are not yet results of the run. */
   async #measured(name: string, measure: () => Promise<void>): Promise<Result[]> {
     const before = this.#results.length;
     await measure().catch((error: unknown) => this.fail(name, error));

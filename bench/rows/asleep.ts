@@ -1,4 +1,4 @@
-/** Functions that are deployed and sleep: their memory, the start of the system, and the speed of the one that is used. */
+/** Functions that are deployed and sleep: their memory, the start of the system, and the speed of the function that is used. */
 import { setTimeout as pause } from "node:timers/promises";
 import { median } from "../figures.ts";
 import { type Bench, samplesOf } from "../frame/bench.ts";

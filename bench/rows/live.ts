@@ -67,7 +67,7 @@ async function measure(bench: Bench): Promise<void> {
 /** Number of requests at a time while the instances start. */
 const AT_A_TIME = 8;
 
-/** Sends one request to each function. Resolves with the number of those that failed. */
+/** Sends one request to each function. Resolves with the number of failures. */
 async function startAll({ http, failed }: System, names: readonly string[]): Promise<number> {
   using agent = createAgent();
   let failures = failed.length;

@@ -1,6 +1,6 @@
 import type { BundleMessage } from "../bundle-message.ts";
 
-/** The doubt about a name whose service nobody can look up. */
+/** The doubt about a name whose service is in no description. */
 export function unknownService(name: string): BundleMessage {
   return {
     id: "unknown-service",

@@ -4,7 +4,7 @@
  *
  * I1  A stamp names a whole build, and the state of every source as it was before the build read it. A source that changes
  *     during a build leaves no stamp.
- * I2  A stamp appears whole. Of several builds at the same time the last one stays.
+ * I2  A stamp appears whole. The last one of several builds at the same time stays.
  * I3  A folder that a running process was started from stays, because it may load more files of it.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";

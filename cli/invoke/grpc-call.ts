@@ -24,7 +24,7 @@ import { type AnsweredCall, type Call, readBody, withAnswer } from "./service-ca
 export interface GrpcCallOptions {
   /** `pkg.Service/Method` */
   method: string;
-  /** The function that takes the call. Default: the one that gateways choose. */
+  /** The function that takes the call. Default: the encoding that gateways choose. */
   name: string | undefined;
   /** One message, or for a method that takes a stream one on each line. */
   data: string | undefined;
@@ -40,7 +40,7 @@ interface Ended {
   trailing: string[];
 }
 
-/** Calls the method, and shows each reply as it comes. Errors: USAGE, GRPC_UNKNOWN, and those of a request. */
+/** Calls the method, and shows each reply as it comes. Errors: USAGE, GRPC_UNKNOWN, and the errors of a request. */
 export async function invokeGrpc(nats: Nats, output: Output, options: GrpcCallOptions): Promise<void> {
   const { service, name: methodName } = partsOf(options.method);
   const { function: found, descriptors } = await findGrpcService(nats, service, options.name);

@@ -28,7 +28,7 @@ export interface GatewayWorkersOptions {
   log: Logger;
 }
 
-/** What a worker tells. */
+/** The messages of a worker. */
 type WorkerMessage = { ready: true } | { metrics: MetricValues };
 
 /** How long a worker may take to tell its metrics. */

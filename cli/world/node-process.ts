@@ -216,7 +216,7 @@ function forkNode(
       natsUrl,
       ...args,
       ...nodeArguments,
-      // The ports that the first runner got. Of two flags the later one counts.
+      // The ports that the first runner got. The later one of two flags counts.
       ...runtaraFlags(runtara),
       ...inspected,
       "--metrics",

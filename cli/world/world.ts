@@ -86,7 +86,7 @@ export interface WorldOptions {
   lameDuckMs: number;
   /** Networks of proxies that the gateway trusts. */
   trustedProxies: readonly string[];
-  /** Who may read the descriptions of services at the gateway. */
+  /** The callers that may read the descriptions of services at the gateway. */
   interfaces: InterfaceOptions;
   /** More arguments of the gateway's further processes. */
   gatewayArguments: readonly string[];

@@ -2,7 +2,7 @@
  * A unary call of gRPC as one message of NATS and its reply, without length prefixes: the form of the original toolkit
  * (docs/wire.md, "gRPC over NATS").
  *
- * I1  A reply without an error is the only one that means OK. An error's code is never OK.
+ * I1  A reply without an error alone means OK. An error's code is never OK.
  * I2  Metadata are header fields with a prefix, so that none is taken for a field of NATS or narun.
  * I3  Every header of a message is optional, and may have been written by any client of NATS.
  */
@@ -107,7 +107,7 @@ function appendMetadata(headers: Headers, prefix: string, metadata: FieldList): 
   return isWhole;
 }
 
-/** Whether a field is gRPC's own. The details of a status are metadata for those who pass it on. */
+/** Whether a field is gRPC's own. The details of a status are metadata for programs that pass it on. */
 function isOfGrpc(name: string): boolean {
   return name.startsWith("grpc-") && name !== "grpc-status-details-bin";
 }

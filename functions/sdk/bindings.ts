@@ -169,7 +169,7 @@ export interface PublishEventOptions {
   retain?: boolean;
   /** How many seconds it is kept. Default: as long as the stream keeps events; a retained one for ever. */
   ttl?: number;
-  /** Events of one key are handled in their order. Default: those of one subject are. */
+  /** Events of one key are handled in their order. Default: the events of one subject are. */
   key?: string;
   /** A second event of this id within ten minutes is not published. Default: a new id. */
   id?: string;

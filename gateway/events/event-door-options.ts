@@ -9,7 +9,7 @@ export interface EventLimits {
   maxReaders: number;
   /** How long a reader may take nothing before it is cut. Default 60 s, as long as mobile clients are away. */
   stalledMs: number;
-  /** How often a reader at the end is told its place. Default 15 s: proxies cut what is silent for 30 s. */
+  /** How often a reader at the end is told its place. Default 15 s: proxies cut a stream that is silent for 30 s. */
   beatMs: number;
 }
 

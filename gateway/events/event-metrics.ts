@@ -1,4 +1,4 @@
-/** What the readers of events cost. No label: a pattern is the client's choice. */
+/** The cost of the readers of events. No label: a pattern is the client's choice. */
 export interface EventMetrics {
   /** The readers that are connected now. */
   readers(count: number): void;

@@ -104,7 +104,7 @@ export class EventReaders {
   }
 }
 
-/** What a reader asked for. */
+/** The question of a reader. */
 export interface Reading {
   pattern: string;
   start: EventStart;

@@ -16,7 +16,7 @@ export interface OwnCall {
   end(status: GrpcStatus): void;
 }
 
-/** What a method does with a call. */
+/** The work of a method with a call. */
 export interface OwnHandler {
   onMessage(message: Uint8Array): void;
   /** The client has sent all its messages. */

@@ -14,7 +14,7 @@ import { ownStatus } from "./status.ts";
 export interface ReflectionOptions {
   /** All gRPC services that are routed. */
   names(): Iterable<string>;
-  /** The descriptors that are known. Those of the function behind `service` come first. */
+  /** The descriptors that are known. The services of the function behind `service` come first. */
   indexes(service: string): Promise<DescriptorIndex[]>;
 }
 

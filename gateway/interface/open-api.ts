@@ -111,7 +111,7 @@ function addAction(document: OpenApi, paths: Map<string, string>, { name }: Serv
   }
 }
 
-/** An action whose input and answer are sealed for a label: a client of HTTP sees texts. Its schemas are those of the clear values. */
+/** An action whose input and answer are sealed for a label: clients of HTTP see texts. Its schemas describe the clear values. */
 function addSealed(document: OpenApi, service: string, action: Action, label: string): void {
   const content = { "application/jose": { schema: SEALED } };
   const text = `Sealed for the label ${label}: input and output are JWEs (RFC 7516), and a call in clear is refused.`;

@@ -1,7 +1,7 @@
 import { decodeRequest, type Headers, headerNames, requestTextOf } from "../../contracts/index.ts";
 import type { SendableHead } from "../../dispatch/index.ts";
 
-/** The head of a request that came as a message. `headers`: all of them, also those that its sender left out. */
+/** The head of a request that came as a message. `headers`: all of them, also the headers that its sender left out. */
 export function messageHead(headers: Headers, data: Uint8Array, service: string): SendableHead {
   const { hops, isUpgrade } = decodeRequest({ headers, data }, service);
   return {

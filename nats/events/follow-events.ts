@@ -1,5 +1,5 @@
 /**
- * Follows the events of a pattern: those that are stored from a place on, and then those that come. The reader's pace is the pace: it
+ * Follows the events of a pattern: first the stored ones from a place on, and then new ones. The reader's pace is the pace: it
  * may be as slow as it likes, and takes no memory for it.
  *
  * I1  Every event comes once, in the order of the sequences. Events that the stream dropped before they were read are a `gap`.

@@ -57,7 +57,7 @@ it("a stream at its bound takes every event, and drops the oldest, also those th
   const { first, last } = await events.bounds();
   expect(last - first).toBeLessThan(20);
   const found = await ensureConsumer(nats, place);
-  // It goes on with the first one that is left.
+  // It goes on with the first event that is left.
   expect(found).toMatchObject({ kind: "ready", isNew: false, pending: last - first + 1 });
 });
 

@@ -15,9 +15,9 @@ const Seed = z.string().regex(/^S[A-Z2-7]{57}$/);
 
 /** Upper bounds of an account, which its servers keep. Default: none. */
 export const AccountLimitsSchema = z.strictObject({
-  /** Of clients, over all servers. */
+  /** Bound of clients, over all servers. */
   connections: z.int().positive().optional(),
-  /** Of all streams in files. */
+  /** Bound of all streams in files. */
   storageBytes: z.int().positive().optional(),
 });
 export type AccountLimits = z.infer<typeof AccountLimitsSchema>;
@@ -33,7 +33,7 @@ export const AccountKeysSchema = z.strictObject({
   revoked: z.record(z.string(), z.number()).default({}),
   /** Seconds. Servers keep the newest claims of an account. 0: they were never changed. */
   changedAt: z.int().default(0),
-  /** Of which rights the claims are (`rightsId`). */
+  /** Names the rights of the claims (`rightsId`). */
   rights: z.string().default(""),
   limits: AccountLimitsSchema.default({}),
 });
@@ -142,7 +142,7 @@ function templateOf(role: Role) {
   return { pub: side(publish), sub: side(subscribe) };
 }
 
-/** The claims of an account that is gone: nobody may log in. They stay, so that no server brings the account back. */
+/** The claims of an account that is gone: no login is let in. They stay, so that no server brings the account back. */
 export function goneJwt(operator: string, account: string, changedAt: number): string {
   return signClaims(keyPairOf(operator), {
     ...{ subject: account, name: "gone", now: changedAt * 1_000 },

@@ -26,7 +26,7 @@ const operator = (instance: string): Caller => ({ instance, tenant: undefined, r
 const DONE = { success: true };
 const DEFAULT_LIMIT = 100;
 
-/** Errors: those of the operation. */
+/** Errors: the operation's own. */
 export async function callEnvironment(call: EnvironmentCall, { request }: pb.RpcRequest): Promise<Response> {
   const { runtara } = call;
   switch (request.case) {

@@ -26,7 +26,7 @@ const NO_ANSWER: InstanceAnswer = { response: undefined };
 /** The protocol has no place for a token: the door is open to this machine alone. */
 const callerOf = (instance: string, tenant?: string): Caller => ({ instance, tenant, run: undefined });
 
-/** Errors: those of the operation. */
+/** Errors: the operation's own. */
 export async function callInstance(call: InstanceCall, { request }: pb.RpcRequest): Promise<InstanceAnswer> {
   const { runtara, signal } = call;
   switch (request.case) {

@@ -5,7 +5,7 @@ export interface Callee extends Pick<FunctionSpec, "name" | "revision" | "paused
   limits: Pick<Limits, "timeoutMs" | "maxBodyBytes">;
 }
 
-/** What a runner knows of the services that functions call. */
+/** The knowledge of a runner about the services that functions call. */
 export interface Callees {
   /** Undefined: narun does not run the service, or calls to it go by gateways alone. */
   find(service: string): Callee | undefined;

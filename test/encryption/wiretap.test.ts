@@ -176,6 +176,10 @@ it("shows nothing of sealed values, while the same in clear is seen at every pla
 
   // Calls, events and journals in clear alone are found, too.
   expect(await runServices(world, undefined)).toEqual(calls);
+  // Instances of one process call each other without NATS, so the test itself asks for a refusal, too.
+  const refusal = JSON.stringify({ card: `${MARK}4114`, refuse: true });
+  const refused = await world.connection.request("clear-orders.pay", refusal, { timeoutMs: 20_000 });
+  expect(refused.text()).toContain(`${MARK}4114`);
   expect(proxy.recorded().some((bytes) => marksIn(bytes).includes(MARK))).toBe(true);
   for (const secret of ["4113", "4114", "4115", "4116", "fault"])
     expect(
@@ -192,4 +196,4 @@ it("shows nothing of sealed values, while the same in clear is seen at every pla
   expect(stored.flat()).toContain(MARK);
   await writeFile(join(dataDir, "form"), Buffer.from(`x${MARK}`).toString("base64"));
   expect(marksIn(await readFile(join(dataDir, "form")))).not.toEqual([]);
-}, 90_000);
+}, 240_000);

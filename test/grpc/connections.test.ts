@@ -103,7 +103,7 @@ describe("keepalive", () => {
   it("ends the connection of a client that does not answer", async () => {
     const [host = "", port] = address().split(":");
     const socket = connectTcp(Number(port), host);
-    // The preface, and empty settings. Nothing of what the gateway sends is answered.
+    // The preface, and empty settings. No frame that the gateway sends is answered.
     socket.write(
       Buffer.concat([
         Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),

@@ -126,7 +126,7 @@ it("joins by tokens, each for one node; without the first node the others serve 
   await eventually(async () => expect(await (await fetch(`${fourth.http}/later`)).text()).toBe("later"), {
     timeoutMs: 60_000,
   });
-  // A new key of a role is every node's, the one that joined last among them.
+  // A new key of a role is every node's, also of the node that joined last.
   const before = readNetwork(third.data)?.version ?? 0;
   const rotated = await narun(["network", "rotate", "host", "--data-dir", third.data, "--json"]);
   expect(rotated).toMatchObject({ code: 0 });

@@ -130,7 +130,7 @@ it("reads, writes and hears nothing of the other: values, objects, events, insta
   expect(heard).not.toContain(marked);
   const own = `narun.${ours.world.id}.`;
   expect(heard.filter((subject) => subject.startsWith(own) || subject.includes("ours"))).toEqual([]);
-  // A request to the other's function finds nobody.
+  // A request to the other's function finds no instance.
   await expect(theirs.connection.request("ours", "", { timeout: 5_000 })).rejects.toThrow(/no responders/i);
   const services: string[] = [];
   for await (const message of await theirs.connection.requestMany("$SRV.PING", "", {

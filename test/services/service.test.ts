@@ -255,9 +255,12 @@ describe("a service in the mode node", () => {
       paid: 5,
     });
     expect((await post("/own.pay", { id: "none", cents: 5 })).code).toBe("ACTION_ERROR");
-    await eventually(async () => {
-      const lines = (await world.logs("own")).map(({ message }) => message);
-      expect(lines.slice(0, 2)).toEqual(["started", "stopped"]);
-    });
-  }, 60_000);
+    await eventually(
+      async () => {
+        const lines = (await world.logs("own")).map(({ message }) => message);
+        expect(lines.slice(0, 2)).toEqual(["started", "stopped"]);
+      },
+      { timeoutMs: 30_000 },
+    );
+  }, 120_000);
 });

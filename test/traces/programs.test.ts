@@ -29,7 +29,7 @@ const newTrace = () => (last++).toString(16).repeat(16);
 const parentOf = (traceId: string, flags = "01") => `00-${traceId}-00f067aa0ba902b7-${flags}`;
 const SLOW = { timeoutMs: 25_000 };
 
-/** The span of the service, which has to be the child of the gateway's, and what the handler was told. */
+/** The span of the service, which has to be the child of the gateway's, and the context that the handler got. */
 async function spanOf(name: string, path: string, init: RequestInit = {}) {
   const traceId = newTrace();
   const answer = await world.call(path, { ...init, headers: { traceparent: parentOf(traceId) } });

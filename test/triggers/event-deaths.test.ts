@@ -37,7 +37,7 @@ async function startGateway(): Promise<void> {
 
 /**
  * An effect of an event happens once by its id. One event in seven ends the process before its effect, and one behind it: that one
- * comes again. So does one whose ack a killed server forgot, at the other node.
+ * comes again. So does an event whose ack a killed server forgot, at the other node.
  */
 const SOURCE = `
   const read = async (env, key) => JSON.parse((await env.TAKEN.get(key, "text")) ?? "[]");

@@ -51,7 +51,7 @@ it("a push that a node tries deletes the places of the handlers that it drops, a
   await removeFunction(world.connection, "mails");
   // A node that reads one may have made it again before it heard of the removal.
   await eventually(async () => expect(await places()).toEqual([]), BOUND);
-  // What was given up is no place: the letters stay for their time.
+  // An abandoned event is no place: the letters stay for their time.
   expect(await listLetters(world.connection, { function: "mails" })).toHaveLength(1);
 }, 240_000);
 

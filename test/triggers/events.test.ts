@@ -1,4 +1,4 @@
-/** Handlers of events, on a whole narun: the specs say what a service's description would. */
+/** Handlers of events, on a whole narun: the specs stand in for a service's description. */
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { EventHandler } from "../../contracts/index.ts";

@@ -96,8 +96,8 @@ export type JournalMessage = { seq: number; at: number } & (
 );
 
 /**
- * How a call of an executor ended. `steps`: how many commands ended in it, of those that have effects. One that waits is woken by
- * inputs behind `seen`; `seq` is of the record that says so, and executors of earlier versions do not tell it.
+ * How a call of an executor ended. `steps`: how many commands with effects ended in it. A waiting workflow is woken
+ * by inputs behind `seen`; `seq` is of the record that says so, and executors of earlier versions do not tell it.
  */
 export type WorkflowOutcome = { steps?: number | undefined } & (
   | { outcome: "waiting"; seen: number; seq?: number | undefined }
