@@ -42,5 +42,6 @@ export {
   splitHeaderBlock,
   TRIGGERS,
 } from "./host/boundary.ts";
+export { splitCalls } from "./host/joined-calls.ts";
 export { callTrigger, type Take } from "./triggers/handlers.ts";
 export { isSendableCloseCode } from "./websocket/close-code.ts";
