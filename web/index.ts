@@ -17,6 +17,7 @@ export {
   type Answer,
   BATCH_MS,
   type Boundary,
+  Inline,
   MAX_CALLS,
   PROGRESS_LENGTH,
   packMessages,
