@@ -10,7 +10,7 @@ export function lookAfterChanges(cluster: Pick<ClusterView, "listen">, look: () 
   const forget = cluster.listen(() => {
     for (const timer of timers) clearTimeout(timer);
     timers.clear();
-    // Runners do not look at one instant: a later look finds what the first one sent.
+    // Runners do not look at one instant: a later look finds the messages of the first.
     for (const ms of LOOKS_MS) timers.add(setTimeout(look, ms * (1 + Math.random())).unref());
   });
   return () => {

@@ -35,7 +35,7 @@ export interface ScheduleMessages {
   /** When the server answered, by its clock. */
   nowMs: number;
   hasAlarm(key: ScheduleKey): boolean;
-  /** An alarm has rung, and nobody has dealt with it. */
+  /** An alarm has rung, and its message is not acked yet. */
   hasDue(key: ScheduleKey): boolean;
   hasRun(key: ScheduleKey, run: string): boolean;
 }
