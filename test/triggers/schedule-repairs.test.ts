@@ -1,4 +1,4 @@
-/** Schedules whose runner died between the writes of one change: what it left in the stream goes on. */
+/** Schedules go on where their runner died between the writes of one change. */
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, expect, it } from "vitest";
 import { stores, subjects } from "../../contracts/index.ts";
