@@ -1,5 +1,6 @@
 export { type Calls, hasCalls, openCalls } from "./calls/calls.ts";
 export { dropCalls } from "./calls/drop-calls.ts";
+export { lookAfterChanges } from "./cluster-looks.ts";
 export { connectNats, type Nats, type NatsOptions } from "./connection.ts";
 export { findCopies, keepCopies, MAX_COPIES } from "./copies.ts";
 export {

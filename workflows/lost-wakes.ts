@@ -7,7 +7,14 @@
  * I2  A wake is a timer that fires: it changes nothing where no wake was lost.
  */
 import { isFinal, subjects, type WorkflowRecord } from "../contracts/index.ts";
-import { type Journals, lastInputs, lastRecords, type Nats, NoReplyError } from "../nats/index.ts";
+import {
+  type Journals,
+  lastInputs,
+  lastRecords,
+  lookAfterChanges,
+  type Nats,
+  NoReplyError,
+} from "../nats/index.ts";
 
 export interface LostWakesOptions {
   nats: Nats;
@@ -20,24 +27,11 @@ export interface LostWakesOptions {
 const LATE_MS = 10_000;
 /** How long the runners may take to say that they run a workflow. */
 const ASK_MS = 1_000;
-/** When workflows are looked at after a server came or went: soon, and once more when all is quiet. */
-const LOOKS_MS = [15_000, 60_000] as const;
 
 /** Looks after each change of the cluster. Returns the function that ends it. */
 export function followLostWakes(options: LostWakesOptions): () => void {
-  const timers = new Set<NodeJS.Timeout>();
-  const forget = options.nats.cluster.listen(() => {
-    for (const timer of timers) clearTimeout(timer);
-    timers.clear();
-    // Runners do not look at one instant: a later look finds the wakes of the first.
-    for (const ms of LOOKS_MS) timers.add(setTimeout(look, ms * (1 + Math.random())).unref());
-  });
   // A look that fails, as JetStream is away, is followed by another one: the cluster changes again.
-  const look = () => void wakeLost(options).catch(() => undefined);
-  return () => {
-    forget();
-    for (const timer of timers) clearTimeout(timer);
-  };
+  return lookAfterChanges(options.nats.cluster, () => void wakeLost(options).catch(() => undefined));
 }
 
 /** Looks at all workflows once. */

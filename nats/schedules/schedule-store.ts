@@ -35,6 +35,8 @@ export interface ScheduleMessages {
   /** When the server answered, by its clock. */
   nowMs: number;
   hasAlarm(key: ScheduleKey): boolean;
+  /** An alarm has rung, and its message is not acked yet. */
+  hasDue(key: ScheduleKey): boolean;
   hasRun(key: ScheduleKey, run: string): boolean;
 }
 
@@ -156,8 +158,8 @@ export class ScheduleStore {
     const has = (subject: string) => found[this.#wire(subject)] !== undefined;
     return {
       nowMs: timeOf(info),
-      hasAlarm: ({ function: name, schedule }) =>
-        has(subjects.scheduleAlarm(name, schedule)) || has(subjects.scheduleDue(name, schedule)),
+      hasAlarm: ({ function: name, schedule }) => has(subjects.scheduleAlarm(name, schedule)),
+      hasDue: ({ function: name, schedule }) => has(subjects.scheduleDue(name, schedule)),
       hasRun: ({ function: name, schedule }, run) => has(subjects.scheduleRun(name, `${schedule}.${run}`)),
     };
   }

@@ -4,8 +4,8 @@
  * I1  A change is decided on the last state, and written by compare-and-set; a change that lost is decided anew.
  * I2  Records of ticks that do not run are stored before the state that passes the ticks: a failure between the two writes them
  *     again, under the same id.
- * I3  After a state its alarm and its runs are sent. A process that dies before that leaves them to the next reader of its
- *     message, and to the next look at all states (`repair`).
+ * I3  After a state its runs are sent, and then its alarm. A process that dies before that leaves them to the next reader of its
+ *     message, and to the next look at all states (`repair`). The alarm is last: it replaces the message of the one before.
  */
 import type { RunRecord, ScheduleKey, ScheduleState } from "../../contracts/index.ts";
 import type { ScheduleMessages, ScheduleStore, StoredSchedule } from "../../nats/index.ts";
@@ -53,8 +53,8 @@ async function sendWhatIsNew(
   after: StoredSchedule,
 ): Promise<void> {
   const known = new Set(before?.open.map(({ id }) => id));
-  if (after.state.nextMs !== before?.nextMs) await setAlarm(store, after);
   for (const { id } of after.state.open) if (!known.has(id)) await store.handOut(key, id);
+  if (after.state.nextMs !== before?.nextMs) await setAlarm(store, after);
 }
 
 /** A later state may have the same next tick, and leave the alarm to the one before. */
@@ -69,14 +69,19 @@ async function setAlarm(store: ScheduleStore, stored: StoredSchedule): Promise<v
   }
 }
 
-/** Sends the alarm and the runs of a state that are not there. `messages` were read after the state. */
+/**
+ * Sends the alarm and the runs of a state that are not there. `messages` were read after the state. `isHandled`: the alarm that
+ * rang is in the caller's hands, and goes with it.
+ */
 export async function repair(
   store: ScheduleStore,
   stored: StoredSchedule,
   messages: ScheduleMessages,
+  { isHandled = false }: { isHandled?: boolean } = {},
 ): Promise<void> {
   const { nextMs, open } = stored.state;
   const isOverdue = nextMs !== null && messages.nowMs - nextMs > OVERDUE_MS;
-  if (nextMs !== null && (isOverdue || !messages.hasAlarm(stored))) await setAlarm(store, stored);
+  const isSet = messages.hasAlarm(stored) || (!isHandled && messages.hasDue(stored));
   for (const { id } of open) if (!messages.hasRun(stored, id)) await store.handOut(stored, id);
+  if (nextMs !== null && (isOverdue || !isSet)) await setAlarm(store, stored);
 }

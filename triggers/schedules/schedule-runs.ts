@@ -18,7 +18,7 @@ import { keyOf, type PulledMessage, type ScheduleStore } from "../../nats/index.
 import type { TriggerParts } from "../kind.ts";
 import type { BatchResult } from "../queues/queue-reader.ts";
 import { decideEnd } from "./decide.ts";
-import { change } from "./schedule-book.ts";
+import { change, repair } from "./schedule-book.ts";
 import type { ScheduleMetrics } from "./schedule-metrics.ts";
 
 /** How long a run that no instance can take is tried again, before it counts as failed. */
@@ -86,6 +86,8 @@ export class ScheduleRuns {
     const open = stored?.state.open.find((one) => one.id === id);
     if (stored === undefined || open === undefined) {
       this.#heldAtMs.delete(placeOf(key, id));
+      // Its runner may have died after the state, and before it handed out the run behind it.
+      if (stored !== undefined) await repair(this.#store, stored, await this.#store.messages());
       return DONE;
     }
     if (deliveries > 1 && (await this.#isRecorded(key, id))) return this.#forget(key, id);

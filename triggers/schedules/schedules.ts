@@ -20,6 +20,7 @@ import {
   createGivenBack,
   type DurableConsumer,
   keyOf,
+  lookAfterChanges,
   openSchedules,
   openSpecs,
   type PulledMessage,
@@ -53,6 +54,7 @@ class Schedules implements TriggerKind {
   readonly #metrics = new ScheduleMetrics();
   readonly #looks = setInterval(() => this.#do("look at all schedules", () => this.#look()), LOOK_MS).unref();
   readonly #stopWatchingState: () => void;
+  readonly #stopWatchingCluster: () => void;
   /** Changes of definitions, in order. */
   #work: Promise<unknown> = Promise.resolve();
   #opening: Promise<ScheduleStore> | undefined;
@@ -61,10 +63,12 @@ class Schedules implements TriggerKind {
 
   constructor(parts: TriggerParts) {
     this.#parts = parts;
+    const look = () => this.#do("look at all schedules", () => this.#look());
     this.#stopWatchingState = parts.nats.onState((state) => {
-      if (state === "connected") this.#do("look at all schedules", () => this.#look());
+      if (state === "connected") look();
     });
-    this.#do("look at all schedules", () => this.#look());
+    this.#stopWatchingCluster = lookAfterChanges(parts.nats.cluster, look);
+    look();
   }
 
   onSpec(name: string, _spec: FunctionSpec | undefined): void {
@@ -79,6 +83,7 @@ class Schedules implements TriggerKind {
     this.#isDraining = true;
     clearInterval(this.#looks);
     this.#stopWatchingState();
+    this.#stopWatchingCluster();
     await this.#work;
     await Promise.all(this.#readers.map((reader) => reader.close(graceMs)));
   }
@@ -232,7 +237,7 @@ class Schedules implements TriggerKind {
     if (stored === undefined || stored.state.isRemoved === true) return DONE;
     if (stored.state.nextMs !== alarmMs) {
       // The alarm was replaced, or its handler died after the state.
-      await repair(store, stored, await store.messages());
+      await repair(store, stored, await store.messages(), { isHandled: true });
       return DONE;
     }
     const nowMs = Math.max(await this.#nowMs(store, message), alarmMs);
