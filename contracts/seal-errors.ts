@@ -38,6 +38,11 @@ export const sealErrors = {
     title: "The directory of keys was not signed anew in time",
     solve: "`narun keys renew` signs it anew. Until then nothing is sealed by it; sealed data can be opened.",
   },
+  DIRECTORY_EXISTS: {
+    title: "The network has a directory of keys already",
+    solve:
+      "`--keys` names the folder with its `root.json`. `narun keys new` makes the key of a further node or user, `narun keys enrol` takes it in.",
+  },
   DIRECTORY_CHANGED: {
     title: "The directory of keys was changed by another command at the same time",
     solve: "Run the command again.",

@@ -91,6 +91,7 @@ test("names the bindings to services that are not there, each time, and pushes a
   - { name: THERE, service: there }
   - { name: GONE, service: theer }
   - { name: CACHE, kv: theer }
+  - { name: REGISTRY, service: narun-registry }
 `;
   const build = await buildOf("front", "hello", bindings);
   const missingServices = [{ binding: "GONE", service: "theer" }];

@@ -13,6 +13,7 @@ import {
   findCycle,
   isNarunError,
   NarunError,
+  REGISTRY_SERVICE,
   revisionKey,
   type ServiceDescription,
   type Spec,
@@ -220,7 +221,7 @@ async function findMissingServices(
   { config }: Build,
 ): Promise<PushResult["missingServices"]> {
   const bound = capabilitiesOf(config).flatMap((one) =>
-    one.kind === "service" && one.service !== config.name
+    one.kind === "service" && one.service !== config.name && one.service !== REGISTRY_SERVICE
       ? [{ binding: one.name, service: one.service }]
       : [],
   );

@@ -7,6 +7,7 @@ import {
   createFunctionNotFound,
   type FunctionSpec,
   findCycle,
+  REGISTRY_SERVICE,
   type ServiceDescription,
 } from "../contracts/index.ts";
 import { discoverStats, type Nats, openSpecs } from "../nats/index.ts";
@@ -126,7 +127,8 @@ export async function showService(nats: Nats, name: string): Promise<ServiceFact
 export async function graphServices(nats: Nats): Promise<ServiceGraph> {
   const { specs } = await look(nats);
   const services = [...specs.values()].filter((spec) => spec.interface !== undefined).map(({ name }) => name);
-  const missing = (to: string) => (specs.has(to) ? {} : ({ isMissing: true } as const));
+  const missing = (to: string) =>
+    specs.has(to) || to === REGISTRY_SERVICE ? {} : ({ isMissing: true } as const);
   const edges = [...specs.values()].flatMap((spec): ServiceEdge[] => [
     ...(spec.interface?.requires ?? []).map(
       (to): ServiceEdge => ({ from: spec.name, to, kind: "requires", ...missing(to) }),

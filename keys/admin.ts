@@ -20,15 +20,14 @@ export interface NewKey {
   file: string;
 }
 
-/** Makes a network: its root, the first directory, and the key of this machine's node. Errors: KEY_FILE_EXISTS, DIRECTORY_CHANGED. */
+/** Makes a network: its root, the first directory, and the key of this machine's node. Errors: KEY_FILE_EXISTS, DIRECTORY_EXISTS, DIRECTORY_CHANGED. */
 export async function initKeys(
   { nats, folder }: KeyPlace,
   { node, validMs }: { node: string; validMs: number | undefined },
 ): Promise<{ network: string; rootFile: string; node: NewKey }> {
   const store = await openKeyStore(nats);
   const present = await store.read();
-  if (present !== undefined)
-    throw new NarunError("DIRECTORY_CHANGED", { detail: "the network has a directory already" });
+  if (present !== undefined) throw new NarunError("DIRECTORY_EXISTS");
   const [signing, sealing] = [await generatePair("Ed25519"), await generatePair("X25519")];
   const network = await fingerprintOf(signing);
   const rootFile = await createKeyFile(folder, { format: 1, of: "root", network, signing, sealing });

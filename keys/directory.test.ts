@@ -60,7 +60,7 @@ async function overwrite(text: string): Promise<void> {
 
 it("makes a network once, in files of their owner alone", async () => {
   const { network, node } = await init();
-  expect(await codeOf(init(await newPlace()))).toBe("DIRECTORY_CHANGED");
+  expect(await codeOf(init(await newPlace()))).toBe("DIRECTORY_EXISTS");
   expect((await readdir(place.folder.path)).sort()).toEqual([
     ".gitignore",
     "node.json",

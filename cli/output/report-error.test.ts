@@ -40,6 +40,14 @@ test("an author's stack is shown, its first line once", () => {
   expect(describeFailure(other)).toBe(`${other.message}\nError: no\n    at index.ts:1:7`);
 });
 
+test("a fault of a definition is told once, with the author's lines alone", () => {
+  const stack = `ServiceFault: no schema
+    at refuse (narun/grpc/service-actions.ts:64:11)
+    at index.ts:2:16`;
+  const fault = new NarunError("TRIAL_FAILED", { detail: "no schema", stack });
+  expect(describeFailure(fault)).toMatch(/^.*: no schema\n {4}at index\.ts:2:16$/);
+});
+
 test("where narun itself is at fault its stack is shown", () => {
   expect(reported(new TypeError("a fault"))).toMatch(
     /^narun failed: TypeError: a fault\n +at .*report-error/,

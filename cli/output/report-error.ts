@@ -8,6 +8,9 @@ export interface ReportOptions {
   help: string;
 }
 
+/** A line of a stack in narun's own part of a bundle. */
+const PLACE_IN_SDK = /^ +at (?:.*\()?narun\/(?:service|grpc)\//;
+
 /** Writes the failure, its cause and its remedy to standard error. Only a fault of narun itself has a stack. */
 export function reportError(error: unknown, { output, help }: ReportOptions): void {
   const text = output.isJson ? JSON.stringify({ error: failureOf(error) }) : explain(error, help);
@@ -25,6 +28,9 @@ export function describeFailure(error: unknown): string {
   const stack = error instanceof NarunError ? error.fields.stack : undefined;
   if (typeof stack !== "string") return message;
   const [first = "", ...places] = stack.split("\n");
+  // The fault of a definition is in the message; only the author's own lines lead to it.
+  if (first.startsWith("ServiceFault: ") && message.endsWith(first.slice("ServiceFault: ".length)))
+    return [message, ...places.filter((place) => !PLACE_IN_SDK.test(place))].join("\n");
   // The first line of a stack is the thrown error, and the message often ends with it.
   return [message, ...(message.endsWith(first) ? [] : [first]), ...places].join("\n");
 }

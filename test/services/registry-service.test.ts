@@ -88,6 +88,9 @@ describe("the registry", () => {
     await world.push("asker", ASKER, { bindings: [{ name: "REGISTRY", service: REGISTRY_SERVICE }] });
     const answer = await world.call("/asker");
     expect(JSON.parse(answer.text)).toEqual([["base", "top"], ["base"], "NO_SUCH_SERVICE", "NO_SUCH_ACTION"]);
+    expect((await json("graph")).edges).toContainEqual({
+      ...{ from: "asker", to: REGISTRY_SERVICE, kind: "calls", binding: "REGISTRY" },
+    });
   });
 
   it("takes its name from functions", async () => {
