@@ -74,3 +74,37 @@ it("counts for each instance, and a late failure does not make a pause longer", 
   breakers.onOver(bad, "answered");
   expect(breakers.allows(bad)).toBe(true);
 });
+
+it("has pauses that grow to a bound, until an answer; a trial that was given up is made again at once", () => {
+  let nowMs = 0;
+  const breakers = createBreakers(
+    () => nowMs,
+    () => 0,
+  );
+  const bad = instanceOf("bad");
+  const send = (how: "failed" | "unknown" | "answered") => {
+    breakers.onSent(bad);
+    breakers.onOver(bad, how);
+  };
+  /** How long nothing is sent there. */
+  const pause = () => {
+    const fromMs = nowMs;
+    while (!breakers.allows(bad)) nowMs += 500;
+    return nowMs - fromMs;
+  };
+  for (let n = 0; n < FAILURES; n++) send("failed");
+  const pauses = Array.from({ length: 7 }, () => {
+    const lasted = pause();
+    send("failed");
+    return lasted;
+  });
+  expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, MAX_PAUSE_MS, MAX_PAUSE_MS]);
+  pause();
+  send("unknown");
+  expect(breakers.allows(bad)).toBe(true);
+  send("answered");
+  for (let n = 1; n < FAILURES; n++) send("failed");
+  expect(breakers.allows(bad)).toBe(true);
+  send("failed");
+  expect(pause()).toBe(1_000);
+});

@@ -6,6 +6,7 @@ import { afterAll, beforeEach, expect, it } from "vitest";
 import { stores } from "../contracts/index.ts";
 import { connectNats, openKeyTexts } from "../nats/index.ts";
 import { startTestNats } from "../test/harness/nats.ts";
+import { readDirectory, signDirectory } from "./directory.ts";
 import {
   askedKeys,
   createNodeKeys,
@@ -20,6 +21,7 @@ import {
   restoreKeys,
   rotateLabel,
 } from "./index.ts";
+import { readKeyFile } from "./key-file.ts";
 
 const server = await startTestNats();
 const nats = await connectNats({ url: server.url, name: "test" });
@@ -101,6 +103,16 @@ it("refuses a directory that is forged, foreign, or older than one that was seen
     await overwrite(text);
     expect(await codeOf(readKeys(place))).toBe("DIRECTORY_FORGED");
   }
+  // The root's own key signs another directory of a version that was seen, and one that names another network.
+  const root = await readKeyFile(place.folder, "root.json");
+  if (root?.signing === undefined) throw new Error("no root");
+  const { directory } = await readDirectory(second, root.network);
+  await overwrite((await signDirectory(root.signing, { ...directory, signedAt: 1 })).text);
+  expect(await codeOf(readKeys(place))).toBe("DIRECTORY_ROLLED_BACK");
+  const renamedTo = directory.network.split("").reverse().join("");
+  const renamed = { ...directory, version: 9, network: renamedTo };
+  await overwrite((await signDirectory(root.signing, renamed)).text);
+  expect(await codeOf(readKeys(place))).toBe("DIRECTORY_FORGED");
   // Another network's root signs as well as ours.
   await nats.request(`$JS.API.STREAM.DELETE.KV_${stores.keys.bucket}`, "", { timeoutMs: 5_000 });
   const others = await newPlace();

@@ -51,6 +51,7 @@ describe("a sealed value", () => {
     const places: SealPlace[] = [
       ["kv", "customers", "43"],
       ["kv", "customers.4", "2"],
+      ["kv", "customers4", "2"],
       ["object", "customers", "42"],
       ["field", "kv", "customers", "42"],
     ];
@@ -157,6 +158,27 @@ describe("a label", () => {
     expect(await codeOf(network.sealer("service:shop", "node:n3").open("payments", first, place))).toBe(
       "SEAL_KEY_UNKNOWN",
     );
+  });
+
+  it("is not opened with the key of another label that stands in its place", async () => {
+    const network = await withLabel();
+    await network.change((from, root) => grant(from, root, { label: "other", recipient: "service:shop" }));
+    const { payments, other } = network.directory.labels;
+    if (payments === undefined || other === undefined) throw new Error("no labels");
+    const keys = payments.keys.map((key) => ({ ...key, sealed: other.keys[0]?.sealed ?? [] }));
+    network.directory = {
+      ...network.directory,
+      labels: { payments: { ...payments, keys: keys as typeof payments.keys } },
+    };
+    const sealer = network.sealer("service:shop", "node:n1");
+    expect(await codeOf(sealer.seal("payments", secret, place))).toBe("SEAL_BROKEN");
+  });
+
+  it("opens nothing for a function that never had it, also by the key of a node that has it for another", async () => {
+    const network = await withLabel();
+    const sealed = await network.sealer("service:shop", "node:n1").seal("payments", secret, place);
+    const other = network.sealer("service:other", "node:n1");
+    expect(await codeOf(other.open("payments", sealed, place))).toBe("SEAL_KEY_UNKNOWN");
   });
 
   it("is refused by a named code where it cannot be used, and nothing is sealed", async () => {

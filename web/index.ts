@@ -17,6 +17,7 @@ export {
   type Answer,
   BATCH_MS,
   type Boundary,
+  Inline,
   MAX_CALLS,
   PROGRESS_LENGTH,
   packMessages,
@@ -42,5 +43,6 @@ export {
   splitHeaderBlock,
   TRIGGERS,
 } from "./host/boundary.ts";
+export { splitCalls } from "./host/joined-calls.ts";
 export { callTrigger, type Take } from "./triggers/handlers.ts";
 export { isSendableCloseCode } from "./websocket/close-code.ts";

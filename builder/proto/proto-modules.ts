@@ -34,6 +34,8 @@ export const SDK_MODULES: Record<string, string> = {
 const EARLY_MODULES = new Set(
   ["message-codec", "embedded-file"].map((name) => join(SDK_FOLDER, "grpc", `${name}.${ENDING}`)),
 );
+/** A module of the library, as its index names it. */
+const PART = /^\.\/(?:grpc|seal|service|workflow)\/[\w-]+\.[jt]s$/;
 const CORE = "narun-protobuf";
 const core = [
   'export { create } from "./create.js";',
@@ -53,6 +55,10 @@ export const sdkModules: esbuild.Plugin = {
       const isPassed = path === "narun/protobuf" || path === WELL_KNOWN_MODULE;
       return file === undefined ? undefined : { path: file, sideEffects: isPassed };
     });
+    // The index evaluates none of its modules: a function that imports a part is not given the others.
+    build.onResolve({ filter: PART }, ({ path, importer }) =>
+      importer === SDK_MODULES.narun ? { path: join(SDK_FOLDER, path), sideEffects: false } : undefined,
+    );
     build.onResolve({ filter: /^@bufbuild\/protobuf$/ }, ({ importer }) =>
       EARLY_MODULES.has(importer) ? { path: "protobuf", namespace: CORE, sideEffects: false } : undefined,
     );

@@ -139,6 +139,7 @@ describe("the gateway's own pages", () => {
 
     const open = await world.startGateway({ interfaces: { openApi: "public" } });
     expect((await ask(open.httpUrl, "/openapi.json", { host: "api.example" })).status).toBe(200);
+    expect((await fetch(`${open.httpUrl}/openapi.json`, { method: "POST" })).status).toBe(404);
     const closed = await world.startGateway();
     expect((await ask(closed.httpUrl, "/openapi.json")).status).toBe(404);
   });

@@ -115,6 +115,15 @@ describe("publishing", () => {
     for await (const event of events.retained("race")) kept.push(textOf(event));
     expect(kept).toEqual([String(latest.at)]);
   });
+
+  it("leaves a later retained event where an earlier one is written after it", async () => {
+    const { sequence } = await events.publish({ subject: "late", data: "1", id: "late-1" });
+    await events.publish({ subject: "late", data: "2", retain: true });
+    // The publisher of the first one had no answer, and sends it again.
+    const again = await events.publish({ subject: "late", data: "1", id: "late-1", retain: true });
+    expect(again).toEqual({ sequence, isDuplicate: true });
+    expect((await Array.fromAsync(events.retained("late"))).map(textOf)).toEqual(["2"]);
+  });
 });
 
 describe("following", () => {

@@ -61,12 +61,13 @@ interface Starting {
   onStart?(owner: SandboxOwner): void;
   /** The connection of the host. */
   through?: Nats;
+  concurrency?: number;
 }
 
 /** Starts an instance whose code is `handle`. */
 async function start(
   handle: (handling: Handling) => void,
-  { start, onStart, through = nats }: Starting = {},
+  { start, onStart, through = nats, concurrency = 100 }: Starting = {},
 ) {
   const number = instances++;
   const [name, instance] = [`fn${number}`, `i${number}`];
@@ -85,7 +86,7 @@ async function start(
   const started = await startInstance(
     {
       ...{ nats: through, peers, ledger, instance, node: "node", revision: "0".repeat(64) },
-      config: FunctionConfigSchema.parse({ name, routes: [] }),
+      config: FunctionConfigSchema.parse({ name, routes: [], scale: { concurrency } }),
       sourceMaps: createSourceMaps(() => undefined),
       onIdle: () => told.push("idle"),
       onFull: () => told.push("full"),
@@ -109,6 +110,7 @@ async function start(
     sandbox,
     owner,
     subject: subjects.instanceRequests(instance),
+    callSubject: subjects.serviceCalls(name, instance),
     id: instance,
     announcements,
     lines,
@@ -165,6 +167,21 @@ const heldBy = (held: Handling[], count: number) =>
 
 const statesOf = ({ announcements }: { announcements: Announcement[] }) =>
   announcements.map(({ state }) => state);
+
+it("turns calls away where it is full, but for those of a request that it has, and takes a gateway's", async () => {
+  const held: Handling[] = [];
+  const fn = await start((handling) => void held.push(handling), { concurrency: 1 });
+  const send = (subject: string, requestId: string) =>
+    caller.request(subject, "", { ...TIMEOUT, headers: createHeaders([[headerNames.requestId, requestId]]) });
+  const answers = [send(fn.callSubject, "first")];
+  await heldBy(held, 1);
+  const refused = await send(fn.callSubject, "second");
+  expect(headerValue(refused.headers, headerNames.error)).toBe("INSTANCE_FULL");
+  answers.push(send(fn.callSubject, "first"), send(fn.subject, "third"));
+  await heldBy(held, 3);
+  for (const { id, requests } of held) requests.respond(id, 200, "", "taken");
+  expect((await Promise.all(answers)).map((answer) => answer.text())).toEqual(Array(3).fill("taken"));
+});
 
 it("lives over any sandbox: it is ready, answers, streams both ways, drains and ends", async () => {
   const held: Handling[] = [];

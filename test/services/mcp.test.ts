@@ -134,7 +134,10 @@ describe("MCP", () => {
     // A proxy on this machine tells of a client elsewhere; a page of another site.
     expect(await status(world.gateway.httpUrl, { "x-forwarded-for": "203.0.113.9" })).toBe(401);
     expect(await status(world.gateway.httpUrl, { origin: "https://evil.example" })).toBe(401);
-    for (const wrong of [`${key}x`, key.replace("strict", "assistant"), "narun.strict.short", "x"])
+    const { key: newer } = await addToolKey(world.connection, { name: "other", allow: ["*"] });
+    const foreign = newer.replace("other", "strict");
+    expect(foreign).toHaveLength(key.length);
+    for (const wrong of [foreign, `${key}x`, key.replace("strict", "assistant"), "narun.strict.short", "x"])
       expect([wrong, await status(world.gateway.httpUrl, { authorization: `Bearer ${wrong}` })]).toEqual([
         wrong,
         401,

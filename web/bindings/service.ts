@@ -12,6 +12,9 @@ export class Service {
   readonly #name: string;
   /** The base of a URL that is only a path. */
   readonly #base: string;
+  /** The path that was called last, and its URL: most callers call one action many times. */
+  #path: string | undefined;
+  #url = "";
 
   constructor(name: string, service: string) {
     this.#name = name;
@@ -26,7 +29,7 @@ export class Service {
     const parts = requestParts(this.#request(input, init));
     const { signal, url } = parts;
     return runUntilAborted(parts, async (onExchange) => {
-      const exchange = beginExchange({ ...parts, url: new URL(url) }, ["service.fetch", this.#name]);
+      const exchange = beginExchange({ ...parts, url: { href: url } }, ["service.fetch", this.#name]);
       onExchange(exchange);
       const { body, ...head } = await exchange.answer.catch((error: unknown) => {
         exchange.cancel(error);
@@ -43,6 +46,11 @@ export class Service {
 
   #request(input: unknown, init: RequestInit | undefined): Request {
     if (input instanceof Request) return init === undefined ? input : new Request(input, init);
-    return new Request(new URL(`${input}`, this.#base).href, init);
+    const path = `${input}`;
+    if (path !== this.#path) {
+      this.#url = new URL(path, this.#base).href;
+      this.#path = path;
+    }
+    return new Request(this.#url, init);
   }
 }

@@ -20,7 +20,7 @@ export interface Answer {
   status: number;
   statusText: string;
   headerBlock: string;
-  body: ArrayBuffer | Inbound | undefined;
+  body: string | ArrayBuffer | Inbound | undefined;
 }
 
 export interface Exchange {
@@ -30,14 +30,21 @@ export interface Exchange {
 }
 
 /** The host's answer. A body that is a number is the id of a stream. */
-type HostAnswer = Omit<Answer, "body"> & { body: ArrayBuffer | number | undefined };
+type HostAnswer = Omit<Answer, "body"> & { body: string | ArrayBuffer | number | undefined };
 
 /** Upper bound of the characters of a text that crosses with the call. A text has at most three bytes per character. */
 const MAX_WHOLE_LENGTH = 64 * 1024;
 
 /** `via`: the host's operation, and its arguments before the request. Default: the network. */
 export function beginExchange(
-  { method, url, headerBlock, body }: Pick<FetchStep, "method" | "url" | "headerBlock" | "body">,
+  {
+    method,
+    url,
+    headerBlock,
+    body,
+  }: Pick<FetchStep, "method" | "headerBlock" | "body"> & {
+    url: Pick<FetchStep["url"], "href">;
+  },
   via: readonly [operation: string, ...values: Data[]] = ["fetch.send"],
 ): Exchange {
   const [operation, ...values] = via;
@@ -51,7 +58,7 @@ export function beginExchange(
       // The call ends first: the end of the body must not look complete.
       call.cancel((value) => {
         const { body: late } = openAnswer(value as HostAnswer);
-        if (late !== undefined && !(late instanceof ArrayBuffer)) late.cancel();
+        if (isStream(late)) late.cancel();
       });
       sent?.cancel(reason);
     },
@@ -60,6 +67,11 @@ export function beginExchange(
 
 function openAnswer({ body, ...head }: HostAnswer): Answer {
   return { ...head, body: typeof body === "number" ? openInbound(body) : body };
+}
+
+/** Whether a body is under way. */
+export function isStream(body: Answer["body"]): body is Inbound {
+  return typeof body === "object" && !(body instanceof ArrayBuffer);
 }
 
 interface SentBody {
@@ -99,9 +111,10 @@ function sendBytes(bytes: Bytes): SentBody {
 export function untilAborted(
   body: Answer["body"],
   signal: AbortSignal,
-): ArrayBuffer | ByteSource | undefined {
-  if (body === undefined) return undefined;
-  if (!(body instanceof ArrayBuffer)) return abortable(body, signal);
+): string | ArrayBuffer | ByteSource | undefined {
+  if (body === undefined || body === "") return body;
+  if (isStream(body)) return abortable(body, signal);
+  if (typeof body === "string") return abortableBytes(encodeUtf8(body).buffer, signal);
   return body.byteLength === 0 ? body : abortableBytes(body, signal);
 }
 

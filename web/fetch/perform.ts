@@ -5,11 +5,12 @@
  * I2  Redirects are followed here. Each is an exchange of its own, so that the host checks every address.
  */
 import { type AbortSignal, onAbort } from "../dom/abort.ts";
+import { encodeUtf8 } from "../encoding/encoding.ts";
 import { callHost, HostFailure } from "../host/host-call.ts";
 import type { ByteSource } from "../host/inbound-stream.ts";
 import { URL } from "../url/url.ts";
 import { readDataUrl } from "./data-url.ts";
-import { type Answer, beginExchange, type Exchange, untilAborted } from "./exchange.ts";
+import { type Answer, beginExchange, type Exchange, isStream, untilAborted } from "./exchange.ts";
 import { readAll } from "./reader-source.ts";
 import { type FetchStep, findHeader, followRedirect, isRedirect } from "./redirect.ts";
 import type { RequestParts } from "./request.ts";
@@ -101,16 +102,18 @@ async function respond(
 
 /** Returns the body after all of it was checked (Subresource Integrity). */
 async function checked(
-  body: ArrayBuffer | ByteSource | undefined,
+  body: string | ArrayBuffer | ByteSource | undefined,
   integrity: string,
   url: URL,
 ): Promise<ArrayBuffer> {
   const bytes =
     body === undefined
       ? new ArrayBuffer()
-      : body instanceof ArrayBuffer
-        ? body
-        : (await readAll(body)).buffer;
+      : typeof body === "string"
+        ? encodeUtf8(body).buffer
+        : body instanceof ArrayBuffer
+          ? body
+          : (await readAll(body)).buffer;
   const matches = await callHost("fetch.matches", integrity, bytes).result.catch((error: unknown) => {
     throw failed(error instanceof HostFailure ? error.message : "its body could not be checked");
   });
@@ -154,7 +157,7 @@ function withoutFragment(url: string): string {
 }
 
 function discard({ body }: Answer): void {
-  if (body !== undefined && !(body instanceof ArrayBuffer)) body.cancel();
+  if (isStream(body)) body.cancel();
 }
 
 /** `cause`: the error of the request's body, or an error with the code of the failure. */

@@ -147,11 +147,16 @@ export function normalMethod(method: string): string {
   return NORMALISED.has(upper) ? upper : method;
 }
 
+/** The URL that was parsed last, in its own form: most are parsed again. */
+let lastUrl = "";
+
 /** A relative URL is refused: there is no page as its base. */
 export function parseRequestUrl(text: string): string {
+  if (text === lastUrl && text !== "") return text;
   const url = basicURLParse(text);
   if (url === null) throw new TypeError(`Request: ${JSON.stringify(text)} is not an absolute URL.`);
   if (url.username !== "" || url.password !== "")
     throw new TypeError("Request: a URL cannot carry a user name or password.");
-  return serializeURL(url);
+  lastUrl = serializeURL(url);
+  return lastUrl;
 }

@@ -59,7 +59,7 @@ export interface HostResponse {
   /** The URL of the final response after redirects, without its fragment. */
   url: string;
   isRedirected: boolean;
-  body: ArrayBuffer | Blob | ByteSource | undefined;
+  body: string | ArrayBuffer | Blob | ByteSource | undefined;
 }
 
 /**

@@ -54,6 +54,14 @@ export interface Boundary {
   lost(): void;
 }
 
+/** An object that JSON carries as it is. In the text it crosses for a fraction of what an extra costs. */
+export class Inline {
+  readonly value: object;
+  constructor(value: object) {
+    this.value = value;
+  }
+}
+
 /** The values that JSON cannot carry are extras. */
 export interface Pack {
   text: string;
@@ -62,7 +70,7 @@ export interface Pack {
 
 /**
  * Messages as one string, the cheapest value to cross, and the values that no JSON can carry. An array stands for such a value:
- * `[]` for undefined, `[n]` for an extra.
+ * `[]` for undefined, `[n]` for an extra, `[0, value]` for an `Inline`.
  */
 export function packMessages(messages: readonly EnterMessage[]): Pack {
   const extras: unknown[] = [];
@@ -76,13 +84,15 @@ function packValue(value: unknown, extras: unknown[]): unknown {
   if (value === undefined) return UNDEFINED;
   if (typeof value === "number" ? Number.isFinite(value) : typeof value !== "object" || value === null)
     return value;
-  return [extras.push(value) - 1];
+  return value instanceof Inline ? [0, value.value] : [extras.push(value) - 1];
 }
 
 /** The value that a message carries at `at`. */
 export function unpackValue(message: readonly unknown[], at: number, extras: readonly unknown[]): unknown {
   const value = message[at];
-  return typeof value === "object" && value !== null ? extras[(value as number[])[0] as number] : value;
+  if (typeof value !== "object" || value === null) return value;
+  const packed = value as unknown[];
+  return packed.length === 2 ? packed[1] : extras[packed[0] as number];
 }
 
 /** An answer in the result of a batch. */

@@ -128,6 +128,8 @@ export const PostOp = {
   chunks: 21,
   /** The work of `onStop` is over. */
   stopped: 22,
+  /** (text): calls behind one another, each as of `call` (joined-calls.ts). */
+  calls: 23,
 } as const;
 
 /** Why a handler produced no response. */

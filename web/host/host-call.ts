@@ -7,7 +7,7 @@
 
 import { currentOwner, setOwner } from "../start/owner.ts";
 import { type Data, PostOp } from "./boundary.ts";
-import { postToHost } from "./host-link.ts";
+import { postCall, postToHost } from "./host-link.ts";
 
 interface OpenCall {
   owner: number;
@@ -50,7 +50,7 @@ export function callHost(name: string, ...values: Data[]): HostCall {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const owner = currentOwner();
   open.set(id, { owner, resolve, reject });
-  postToHost(PostOp.call, id, name, values, owner);
+  postCall(id, name, values, owner);
   return {
     result: promise,
     cancel: (discard) => {

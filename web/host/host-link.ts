@@ -5,8 +5,11 @@
  *     method.
  * I2  Posted messages that the host has not yet handled are bounded. Beyond the bound the isolate waits until the host has
  *     handled all of them. User code cannot post in any other way.
+ * I3  Short calls that are made within one call of `enter` leave together, at its end (start/entries.ts), and before any other
+ *     message: the host hears of all in the order in which the code did it.
  */
-import { type Ask, AskFor, type Post } from "./boundary.ts";
+import { type Ask, AskFor, type Post, PostOp } from "./boundary.ts";
+import { joinCall } from "./joined-calls.ts";
 
 // The only mutable state of the platform: the snapshot is taken before an isolate has a host. `connectHost` joins them.
 let post: Post = () => {
@@ -29,8 +32,48 @@ const MAX_DEPTH = 6;
 
 let unheard = 0;
 
+/** Upper bound of the length of the calls that leave together. */
+const MAX_JOINED_LENGTH = 16 * 1024;
+
+let joined = "";
+let isJoining = false;
+
+/** From now on short calls wait for `postCalls`. */
+export function joinCalls(): void {
+  isJoining = true;
+}
+
+/** Posts the calls that wait. From now on each is posted at once. */
+export function postCalls(): void {
+  isJoining = false;
+  postJoined();
+}
+
+function postJoined(): void {
+  if (joined === "") return;
+  const calls = joined;
+  joined = "";
+  send(PostOp.calls, calls);
+}
+
+/** Sends a call to the host. */
+export function postCall(id: number, name: string, values: readonly unknown[], owner: number): void {
+  const text = isJoining ? joinCall(id, owner, name, values) : undefined;
+  if (text === undefined || text.length > MAX_JOINED_LENGTH) {
+    postToHost(PostOp.call, id, name, values, owner);
+    return;
+  }
+  if (joined.length + text.length > MAX_JOINED_LENGTH) postJoined();
+  joined += text;
+}
+
 /** Sends a message to the host; never throws. */
 export const postToHost: Post = (op, a, b, c, d) => {
+  postJoined();
+  send(op, a, b, c, d);
+};
+
+const send: Post = (op, a, b, c, d) => {
   unheard += MESSAGE_BYTES + sizeOf(a, 0) + sizeOf(b, 0) + sizeOf(c, 0) + sizeOf(d, 0);
   if (unheard > MAX_UNHEARD_BYTES) {
     // The host answers in the order of the messages.

@@ -9,7 +9,7 @@ import { refillLogBudget } from "../console/log-line.ts";
 import { type Answer, joinAnswer, placeOf, RECEIVED, splitAnswers } from "../host/batch.ts";
 import { type EnterMessage, MICROTASKS_GLOBAL, PostOp } from "../host/boundary.ts";
 import { postChunks } from "../host/gathered-chunks.ts";
-import { postToHost } from "../host/host-link.ts";
+import { joinCalls, postCalls, postToHost } from "../host/host-link.ts";
 import { setOwner } from "./owner.ts";
 
 type Dispatch = (message: EnterMessage, extras: readonly unknown[]) => unknown;
@@ -57,11 +57,13 @@ export function runEntries(
   put({ messages, extras, firstNumber, at: 0, next: undefined });
   const startedAt = now();
   isGathering = true;
+  joinCalls();
   for (let waiting = first; waiting !== undefined; waiting = first) {
     refillLogBudget();
     setOwner(0);
     if (!mayBegin()) {
       postPending();
+      postCalls();
       return undefined;
     }
     note(placeOf(call), waiting.firstNumber + waiting.at);
@@ -75,6 +77,7 @@ export function runEntries(
   }
   isGathering = false;
   postChunks();
+  postCalls();
   return takeAnswers();
 }
 
@@ -164,6 +167,7 @@ function takeAnswers(): string {
 /** The result of a call did not arrive: its answers are posted. The host ignores the ones that it has. */
 export function postLost(): void {
   setOwner(0);
+  postCalls();
   postGathered();
   postChunks();
 }

@@ -6,7 +6,7 @@
  * I3  At most `MAX_OPEN_CALLS` are open at a time.
  */
 import { isNarunError, type TraceFields } from "../../../contracts/index.ts";
-import { type Data, EnterOp } from "../../../web/index.ts";
+import { type Data, EnterOp, type Inline } from "../../../web/index.ts";
 import type { CallTrace, RequestTraces } from "../../instance/request-traces.ts";
 import { endCall, isTracedCall } from "./call-spans.ts";
 import type { IsolateStreams } from "./isolate-streams.ts";
@@ -24,7 +24,10 @@ export interface CallContext {
   readonly streams: IsolateStreams;
 }
 
-export type HostOperation = (values: readonly unknown[], context: CallContext) => Promise<Data> | Data;
+export type HostOperation = (
+  values: readonly unknown[],
+  context: CallContext,
+) => Promise<Data | Inline> | Data | Inline;
 
 /** Operations by `<service>.<operation>`. */
 export type HostOperations = Readonly<Record<string, HostOperation>>;
@@ -52,7 +55,7 @@ export interface HostCallsOptions {
   requestOf?: ((owner: number) => CallContext["request"]) | undefined;
   /** The traces of requests. Default: calls belong to none. */
   traces?: RequestTraces | undefined;
-  enter(owner: number, op: number, id: number, errorName: string | undefined, value: Data): void;
+  enter(owner: number, op: number, id: number, errorName: string | undefined, value: Data | Inline): void;
   /** An operation failed with an error that the isolate does not get to see. */
   onError(name: string, error: unknown): void;
 }

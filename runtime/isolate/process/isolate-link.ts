@@ -1,5 +1,5 @@
 /** Timers, calls and streams of one isolate: the services of the host that every use of an isolate needs. */
-import { type Data, PostOp } from "../../../web/index.ts";
+import { PostOp, splitCalls } from "../../../web/index.ts";
 import type { EnterMessage, OnPost } from "../engine.ts";
 import { createHostCalls, type HostCallsOptions, type HostOperations } from "./host-calls.ts";
 import { createIsolateStreams, type IsolateStreams } from "./isolate-streams.ts";
@@ -44,7 +44,7 @@ export function createIsolateLink({
     streams,
     requestOf,
     traces,
-    enter: (owner, op, id, errorName, value: Data) => enter(owner, op, id, errorName, value),
+    enter: (owner, op, id, errorName, value) => enter(owner, op, id, errorName, value),
     onError: onCallError,
   });
   let isClosed = false;
@@ -61,6 +61,9 @@ export function createIsolateLink({
           return true;
         case PostOp.call:
           calls.call(a, b, c, d);
+          return true;
+        case PostOp.calls:
+          splitCalls(a, calls.call);
           return true;
         case PostOp.cancelCall:
           calls.cancel(a);

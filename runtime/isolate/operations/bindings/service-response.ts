@@ -7,6 +7,7 @@ import {
 } from "../../../../contracts/index.ts";
 import type { Data } from "../../../../web/index.ts";
 import type { Told } from "../../../calls/service-calls.ts";
+import { bodyOf } from "../../../instance/body-of.ts";
 import { blockOfFields } from "../../../instance/header-block.ts";
 
 /** A response, as it enters the isolate: what `fetch` gives there, too. */
@@ -16,7 +17,7 @@ export interface ServiceAnswer {
   statusText: string;
   headerBlock: string;
   /** A number is the id of a stream. */
-  body: ArrayBuffer | number | undefined;
+  body: string | ArrayBuffer | number | undefined;
 }
 
 const READING: FieldReading = { names: "lower", omitted: NO_FIELDS };
@@ -45,7 +46,6 @@ export function answerOf(
 
 function answerWith(status: number, headerBlock: string, data: Uint8Array, method: string): ServiceAnswer {
   const hasBody = !WITHOUT_BODY.has(status) && method !== "HEAD";
-  // A copy: a message's bytes share their memory with its neighbours'.
-  const body = hasBody ? new Uint8Array(data).buffer : undefined;
+  const body = hasBody ? (bodyOf(data) ?? "") : undefined;
   return { status, statusText: "", headerBlock, body };
 }

@@ -11,6 +11,7 @@ import {
   MAX_HOPS,
   PROBLEM_CONTENT_TYPE,
 } from "../../../../contracts/index.ts";
+import { Inline } from "../../../../web/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { callFromIsolate } from "./service-exchange.ts";
@@ -50,7 +51,8 @@ export function createServiceOperations({
       );
       if (reply.kind === "failed") return failed(reply.code);
       const answer = answerOf(reply.told, method, failed);
-      return reply.kind === "stream" ? { ...answer, body: reply.stream } : answer;
+      if (reply.kind === "stream") return { ...answer, body: reply.stream };
+      return answer.body instanceof ArrayBuffer ? answer : new Inline(answer);
     },
   };
 }
