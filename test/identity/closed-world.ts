@@ -68,7 +68,7 @@ export async function startClosedWorld(
         const file = folder.path(`${role}.creds`);
         await writeFile(file, creds(role), { mode: 0o600 });
         const login = ["--nats", nats, "--creds", file, "--tls-ca", folder.path("data/network/ca.pem")];
-        return narun([...command, ...login], { cwd: folder.dir, input });
+        return narun([...command, ...login], { cwd: folder.dir, input, limitMs: 60_000 });
       },
       [Symbol.asyncDispose]: close,
     };
