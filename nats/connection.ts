@@ -7,6 +7,7 @@ import type { Headers } from "./headers.ts";
 import { inboxOf } from "./identity/claims.ts";
 import { followChangedLogin } from "./login/changed-login.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
+import { createFirstLogins } from "./login/first-logins.ts";
 import { answerOf, combine, followLogin, type LoginTexts, type NatsLogin, tlsOf } from "./login/login.ts";
 import { followMajority } from "./majority.ts";
 import type { Message, MessageParts } from "./message.ts";
@@ -150,6 +151,7 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
   const readLogin = typeof login === "function" ? login : followLogin(combine(login, loginOfUrl));
   const refusals = createRefusals((error) => connectFailure(url, error, readLogin()), options.onRefused);
   const delay = new ReconnectDelay();
+  const firstLogins = createFirstLogins(servers.length);
   let socketError: Error | undefined;
   let isThere = false;
   let taken: LoginTexts = {};
@@ -171,12 +173,16 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     maxReconnectAttempts: -1,
     // A server whose logins are being changed refuses some for a while. The connection waits for that as for a restart.
     ignoreAuthErrorAbort: true,
-    reconnectDelayHandler: () => delay.currentMs,
+    reconnectDelayHandler() {
+      if (!isThere) firstLogins.check();
+      return delay.currentMs;
+    },
     // A dead peer is noticed within 5 s. Of the plain transport alone: the own one has its `Liveness`.
     pingInterval: 1_500,
     maxPingOut: 2,
     noAsyncTraces: true,
     authenticator: (nonce) => {
+      firstLogins.note();
       taken = readLogin();
       return answerOf(taken, nonce);
     },

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nkeys } from "@nats-io/transport-node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { freePort } from "../../test/harness/caddy.ts";
 import { makeCertificate, startConfiguredNats } from "../../test/harness/configured-nats.ts";
 import { eventually } from "../../test/harness/eventually.ts";
 import { createNatsAccounts } from "../../test/harness/nats-accounts.ts";
@@ -52,6 +53,22 @@ describe("a login", () => {
     const none = await refused({ url: `nats://${server.host}` });
     expect(none).toMatchObject({ code: "NATS_LOGIN_REFUSED" });
     expect(String(none)).toContain("no login was given");
+  });
+
+  it("that a cluster refuses is told, though each of its servers names the others", async () => {
+    const ports = [await freePort(), await freePort()];
+    const configs = ports.map(
+      (port) => `authorization { user: "ann", password: "right" }
+        server_name: s${port}
+        cluster { name: two, listen: "127.0.0.1:${port}", routes: [${ports.map((to) => `"nats://127.0.0.1:${to}"`)}] }`,
+    );
+    await using first = await startConfiguredNats(configs[0] ?? "");
+    await using _second = await startConfiguredNats(configs[1] ?? "");
+    const known = await connectNats({ url: `ann:right@${first.host}`, name: "login test" });
+    await eventually(() => expect(known.cluster.seen.size).toBe(2));
+    await known.close();
+    const wrong = await refused({ url: `ann:wr0ng@${first.host}` });
+    expect(wrong).toMatchObject({ code: "NATS_LOGIN_REFUSED" });
   });
 
   it("may be a token, in the address or beside it", async () => {
