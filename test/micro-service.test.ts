@@ -25,6 +25,7 @@ describe("a function that runs is a NATS Micro service", () => {
     await world.call("/counter");
     const { instance } = await world.listed("counter");
     const direct = world.connection.world.toWire(subjects.instanceRequests(instance));
+    const calls = world.connection.world.toWire(subjects.serviceCalls("counter", instance));
     const identity = {
       name: "counter",
       version: `1.0.0+${revision.slice(0, 12)}`,
@@ -38,6 +39,7 @@ describe("a function that runs is a NATS Micro service", () => {
       endpoints: [
         { name: "handler", subject: "counter", queue_group: "q" },
         { name: "direct", subject: direct, queue_group: "q" },
+        { name: "calls", subject: calls, queue_group: "q" },
       ],
     });
   });

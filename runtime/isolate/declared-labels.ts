@@ -26,7 +26,7 @@ export class DeclaredLabels {
   async find(keys: LabelKeys | undefined, { function: name, label, kid }: Wanted): Promise<KeyAnswer> {
     if (keys === undefined) return { ok: false, code: "KEYS_MISSING", detail: label };
     if (this.#labels.get(name)?.has(label) !== true)
-      return { ok: false, code: "LABEL_NOT_GRANTED", detail: label };
+      return { ok: false, code: "LABEL_NOT_GRANTED", detail: undeclared(name, label) };
     try {
       const service = this.#owners.get(name) ?? name;
       const key = kid === undefined ? await keys.current(service, label) : await keys.byId(service, kid);
@@ -40,4 +40,8 @@ export class DeclaredLabels {
       };
     }
   }
+}
+
+function undeclared(name: string, label: string): string {
+  return `${name} does not name ${label}: \`labels: [${label}]\` in its narun.yaml`;
 }

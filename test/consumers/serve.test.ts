@@ -102,6 +102,7 @@ describe("a consumer", () => {
       endpoints: [
         { name: "handler", queue_group: "q" },
         { name: "direct", num_errors: 1 },
+        { name: "calls", num_errors: 0 },
       ],
     });
     expect(await world.ps("counts")).toMatchObject([

@@ -19,12 +19,12 @@ const customers = rows("customers", {
 });
 export default {
   async fetch(request, env) {
-    const { put, get } = await request.json();
+    const { put, get, told } = await request.json();
     try {
       if (put) await env.ROWS.put(put.key, await customers.seal(env, put.key, put.row));
       return Response.json(get ? await customers.open(env, get, await env.ROWS.get(get, "json")) : "stored");
     } catch (error) {
-      return Response.json(error.name);
+      return Response.json(told ? error.message : error.name);
     }
   },
 };`;
@@ -75,6 +75,9 @@ it("are stored with parts that only some can read", async () => {
   // A row cannot be written by a function without one of its labels.
   expect(await ask("till", { put: { key: "44", row } })).toBe("LABEL_NOT_GRANTED");
   expect(await bucket.get("44")).toBeUndefined();
+  expect(await ask("till", { put: { key: "44", row }, told: true })).toMatch(
+    /^LABEL_NOT_GRANTED: .*till does not name support: `labels: \[support\]` in its narun\.yaml/,
+  );
   expect(await ask("shop", { put: { key: "44", row: { name: "Eve", card: 5 } } })).toBe("TypeError");
 
   const other = JSON.parse(Buffer.from((await bucket.get("43"))?.bytes ?? []).toString());

@@ -68,6 +68,9 @@ const RIGHT: Record<string, unknown[]> = {
   "workflows.start": ["ORDERS", "id", '{"t":"start"}'],
   "workflows.send": ["ORDERS", "id", '{"t":"cancel","id":"1"}'],
   "workflows.last": ["ORDERS", "id", 0],
+  // Without keys neither goes beyond its arguments.
+  "seal.seal": ["payments", ["field", "customers", "card"], "text"],
+  "seal.open": ["payments", ["field", "customers", "card"], "text"],
   "service.fetch": ["OTHER", "GET", "http://other/", "", undefined],
   "publish.request": ["EVENTS", "orders.x", "data", [], 50],
 };
@@ -96,7 +99,7 @@ const HOSTILE: unknown[] = [
 
 it("has an operation for each kind of call, and these arguments are right", async () => {
   expect(Object.keys(operations).sort()).toEqual(Object.keys(RIGHT).sort());
-  const expected = new Set(["objects.read", "publish.request", "events.once"]);
+  const expected = new Set(["objects.read", "publish.request", "events.once", "seal.seal", "seal.open"]);
   for (const [name, values] of Object.entries(RIGHT)) {
     const error = await call(name, values);
     expect({ name, error: error?.message }).toEqual({

@@ -19,7 +19,7 @@ interface HostAnswer {
   status: number;
   statusText: string;
   headerBlock: string;
-  body: ArrayBuffer | number | undefined;
+  body: string | ArrayBuffer | number | undefined;
 }
 
 /** Statuses whose responses have no body (Fetch, section 2.2.3). */
