@@ -85,14 +85,15 @@ export async function serveRegistry({ nats, log }: RegistryOptions): Promise<Ser
   const ending = new AbortController();
   await nats.confirm();
   const publish = publisherOf({ nats, log });
-  void watchServices(nats, publish, ending.signal).catch((error: unknown) =>
+  const watching = watchServices(nats, publish, ending.signal).catch((error: unknown) =>
     log.warn({ error: messageOf(error) }, "the registry tells no events"),
   );
   return {
     async close() {
       ending.abort();
       await service.drain().catch(() => undefined);
-      await Promise.all(answering);
+      // A watch that is just being opened would leave its consumer behind.
+      await Promise.all([watching, ...answering]);
       service.close();
     },
   };

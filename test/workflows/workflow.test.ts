@@ -92,7 +92,9 @@ describe("a workflow", () => {
     steps.end();
   });
 
-  it("goes on where it is when its runner alone is killed: no second executor begins", async () => {
+  it("goes on where it is when its runner alone is killed: no second executor begins", {
+    timeout: 120_000,
+  }, async () => {
     const takeovers: string[] = [];
     world.connection.subscribe(subjects.workflowAsk, (message) => takeovers.push(message.text()));
     await world.push("noded", asking, { workflow: true, bindings });
@@ -102,7 +104,9 @@ describe("a workflow", () => {
     const instance = await world.listed("noded");
     await world.nodes.find(({ name }) => name === instance.node)?.kill9();
     // Its host lives on, and answers the runner that would take the workflow over: that one asks again later.
-    await eventually(() => expect(takeovers.filter((key) => key === "noded.n1").length).toBeGreaterThan(1));
+    await eventually(() => expect(takeovers.filter((key) => key === "noded.n1").length).toBeGreaterThan(1), {
+      timeoutMs: 60_000,
+    });
     steps.answer();
     const ended = await world.call("/noded/n1/result?wait=30");
     expect(JSON.parse(ended.text)).toEqual(["first done", "second done", "third done"]);

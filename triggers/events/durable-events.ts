@@ -27,11 +27,14 @@ const RETRY_MS = 2_000;
 
 export function createDurableEvents(parts: TriggerParts): TriggerKind {
   const closing = new AbortController();
-  void makeStreams(parts, closing.signal);
+  const made = makeStreams(parts, closing.signal);
   const queues = createQueues(parts, sourceOf(parts));
   return {
     ...queues,
-    onSpec: (name, spec) => queues.onSpec(name, spec),
+    onSpec(name, spec) {
+      // A reader that comes before the stream would tell the function's author that it is missing.
+      void made.then(() => closing.signal.aborted || queues.onSpec(name, spec));
+    },
     metrics: () => queues.metrics?.() ?? [],
     drain(grace) {
       closing.abort();
@@ -40,7 +43,7 @@ export function createDurableEvents(parts: TriggerParts): TriggerKind {
   };
 }
 
-/** Readers look for the stream until it is there. */
+/** Resolves when the streams are there, or the signal aborts. */
 async function makeStreams({ nats, log }: TriggerParts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
