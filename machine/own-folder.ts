@@ -33,8 +33,11 @@ export function unusableFolder(folder: string, error: unknown): unknown {
   return new NarunError("FOLDER_UNUSABLE", { detail: `${folder} (${errno})` }, { cause: error });
 }
 
-/** Node's own `recursive` tries for ever where a parent that exists answers ENOENT, as /proc does (Node 26.10). */
-async function makeFolders(folder: string): Promise<void> {
+/**
+ * Makes a folder and the folders above it. Node's own `recursive` tries for ever where a parent that exists answers ENOENT,
+ * as /proc does (Node 26.10).
+ */
+export async function makeFolders(folder: string): Promise<void> {
   const make = () => mkdir(folder).then(() => undefined, errnoOf);
   const failure = await make();
   if (failure === "ENOENT" && !existsSync(dirname(folder))) {
