@@ -1,4 +1,4 @@
-import { createInbox, type NatsConnection, TimeoutError } from "@nats-io/transport-node";
+import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 import { inboxRoots, NarunError, ROLES, type Role } from "../contracts/index.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
@@ -7,7 +7,7 @@ import type { Headers } from "./headers.ts";
 import { inboxOf } from "./identity/claims.ts";
 import { followChangedLogin } from "./login/changed-login.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
-import { createFirstLogins } from "./login/first-logins.ts";
+import { createFirstLogins, openFirst } from "./login/first-logins.ts";
 import { answerOf, combine, followLogin, type LoginTexts, type NatsLogin, tlsOf } from "./login/login.ts";
 import { LoginRenewal } from "./login/renew-login.ts";
 import { followMajority } from "./majority.ts";
@@ -190,8 +190,11 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return answerOf(taken, nonce);
     },
   };
-  const { wire, transport } = await openWire(settings, choice).catch((error: unknown) => {
-    throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
+  const { wire, transport } = await openFirst(
+    () => openWire(settings, choice),
+    () => socketError,
+  ).catch((error: unknown) => {
+    throw connectFailure(url, error, readLogin());
   });
   isThere = true;
   const { connection } = wire;
