@@ -19,5 +19,7 @@ export function tellingAway(operations: HostOperations): HostOperations {
 function tell(error: unknown): never {
   const isNamed = isNarunError(error);
   const isSilent = error instanceof NoReplyError || storeProblem(error) === "away";
-  throw isNarunError(error, AWAY) || (isSilent && !isNamed) ? new CallError(AWAY, `${AWAY}: the journals of the workflows do not answer now`) : error;
+  throw isNarunError(error, AWAY) || (isSilent && !isNamed)
+    ? new CallError(AWAY, `${AWAY}: the journals of the workflows do not answer now`)
+    : error;
 }
