@@ -69,8 +69,8 @@ const RIGHT: Record<string, unknown[]> = {
   "workflows.send": ["ORDERS", "id", '{"t":"cancel","id":"1"}'],
   "workflows.last": ["ORDERS", "id", 0],
   // Without keys neither goes beyond its arguments.
-  "seal.seal": ["payments", ["field", "customers", "card"], "text"],
-  "seal.open": ["payments", ["field", "customers", "card"], "text"],
+  "seal.seal": ["payments", '["field","customers","card"]', "text"],
+  "seal.open": ["payments", '["field","customers","card"]', "text"],
   "service.fetch": ["OTHER", "GET", "http://other/", "", undefined],
   "publish.request": ["EVENTS", "orders.x", "data", [], 50],
 };
