@@ -25,7 +25,7 @@ import {
   type ServiceReply,
   type StreamParts,
 } from "../../streams/index.ts";
-import { withActions } from "../../web/index.ts";
+import { sealedBy, withActions } from "../../web/index.ts";
 import { resolveAccess } from "./options.ts";
 import { urlOfEnvironment } from "./serve.ts";
 
@@ -65,7 +65,10 @@ export async function connect<S>(
     },
     [Symbol.asyncDispose]: () => client.close(),
   };
-  return withActions(client, sealed?.sealing) as unknown as ConnectedService<S>;
+  return withActions(
+    client,
+    sealed && sealedBy(sealed.sealing, client.fetch),
+  ) as unknown as ConnectedService<S>;
 }
 
 /** Loaded late: most clients seal nothing. */
