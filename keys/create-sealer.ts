@@ -18,6 +18,10 @@ export function createSealer(source: KeySource): Sealer {
       const { bytes } = await texts.open(label, sealed, place);
       return textOf(bytes);
     },
+    openNow(sealed, place) {
+      const opened = texts.openNow(sealed, place);
+      return opened && { label: opened.label, text: textOf(opened.bytes) };
+    },
     sealStream: (...order) => sealStream(texts, ...order),
     openStream: (...order) => openStream(texts, ...order),
   };

@@ -20,6 +20,8 @@ import { digestOfPlace, PLACE } from "./place.ts";
 export interface KeySource {
   current(label: string): Promise<LabelKey>;
   byId(kid: string): Promise<LabelKey>;
+  /** A key by its id, where it is at hand. Default: none is. */
+  known?(kid: string): LabelKey | undefined;
 }
 
 export interface Sealer {
@@ -34,6 +36,8 @@ export interface Sealer {
   sealText(label: string, text: string, place: SealPlace): Promise<string>;
   /** As `open`, from text to text. */
   openText(label: string, sealed: string, place: SealPlace): Promise<string>;
+  /** As `openText` under the label that the text names, at once. Undefined: the key is not at hand, or the text does not open. */
+  openNow(sealed: string, place: SealPlace): { label: string; text: string } | undefined;
   /** Seals a stream in parts; see sealed-stream.ts. */
   sealStream(
     label: string,
@@ -52,6 +56,7 @@ export interface Sealer {
 export interface TextSealer {
   seal(label: string, content: Uint8Array | string, fields: SealFields): Promise<string>;
   open(label: string, sealed: string, place: SealPlace): Promise<Opened>;
+  openNow(sealed: string, place: SealPlace): (Opened & { label: string }) | undefined;
 }
 
 export function createTextSealer(source: KeySource): TextSealer {
@@ -81,6 +86,15 @@ export function createTextSealer(source: KeySource): TextSealer {
       if (opened.fields[PLACE] !== digestOfPlace(place))
         throw new NarunError("SEAL_MOVED", { detail: describePlace(place) });
       return opened;
+    },
+    openNow(sealed, place) {
+      const compact = parseCompact(sealed);
+      const kid = compact?.fields.kid;
+      const key = compact !== undefined && typeof kid === "string" ? source.known?.(kid) : undefined;
+      if (compact === undefined || key === undefined) return undefined;
+      const opened = openWith(cipherOf(key), compact);
+      if (opened?.fields[PLACE] !== digestOfPlace(place)) return undefined;
+      return { ...opened, label: labelOfKeyId(key.kid) };
     },
   };
 }
