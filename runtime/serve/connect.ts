@@ -22,7 +22,7 @@ import {
   createStreamPresence,
   type ResponseBody,
 } from "../../streams/index.ts";
-import { withActions } from "../../web/index.ts";
+import { sealedBy, withActions } from "../../web/index.ts";
 import { CallHead } from "../calls/call-head.ts";
 import { NearDoors } from "../calls/near-instances.ts";
 import { type CallBody, type CallReply, ServiceCalls } from "../calls/service-calls.ts";
@@ -78,7 +78,10 @@ export async function connect<S>(
     },
     [Symbol.asyncDispose]: () => client.close(),
   };
-  return withActions(client, sealed?.sealing) as unknown as ConnectedService<S>;
+  return withActions(
+    client,
+    sealed && sealedBy(sealed.sealing, client.fetch),
+  ) as unknown as ConnectedService<S>;
 }
 
 /** Loaded late: most clients seal nothing. */
