@@ -85,7 +85,7 @@ export interface DispatchObserver {
 
 export interface DispatcherOptions {
   nats: Nats;
-  instances: Pick<Instances, "ready" | "markUnreachable" | "markDraining">;
+  instances: Pick<Instances, "ready" | "markUnreachable" | "markDraining" | "markFull">;
   specOf(service: string): DispatchSpec | undefined;
   /** Chooses one of the ready instances. Default: as choose.ts does. */
   choose?(

@@ -1,4 +1,4 @@
-import { createInbox, type NatsConnection, TimeoutError } from "@nats-io/transport-node";
+import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 import { inboxRoots, NarunError, ROLES, type Role } from "../contracts/index.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
@@ -7,8 +7,9 @@ import type { Headers } from "./headers.ts";
 import { inboxOf } from "./identity/claims.ts";
 import { followChangedLogin } from "./login/changed-login.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
-import { createFirstLogins } from "./login/first-logins.ts";
+import { createFirstLogins, openFirst } from "./login/first-logins.ts";
 import { answerOf, combine, followLogin, type LoginTexts, type NatsLogin, tlsOf } from "./login/login.ts";
+import { LoginRenewal } from "./login/renew-login.ts";
 import { followMajority } from "./majority.ts";
 import type { Message, MessageParts } from "./message.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
@@ -87,8 +88,10 @@ export interface Nats {
   readonly role: Role | undefined;
   /** A subject for replies that this login may hear, and no other has. */
   createInbox(): string;
-  /** Logs in anew, with the login of now. Resolves when the server has taken it; what broke off meanwhile broke as by a lost connection. */
+  /** Logs in anew, with the login of now. Resolves when the server has taken it. No request is lost; streams break off. */
   renewLogin(): Promise<void>;
+  /** The connection is about to be another one: what leaves now may get lost. */
+  readonly isRenewing: boolean;
   /** Calls back on every change of state; returns the function that ends it. */
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
@@ -187,8 +190,11 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return answerOf(taken, nonce);
     },
   };
-  const { wire, transport } = await openWire(settings, choice).catch((error: unknown) => {
-    throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
+  const { wire, transport } = await openFirst(
+    () => openWire(settings, choice),
+    () => socketError,
+  ).catch((error: unknown) => {
+    throw connectFailure(url, error, readLogin());
   });
   isThere = true;
   const { connection } = wire;
@@ -243,12 +249,14 @@ class OpenConnection implements Nats {
   readonly onRefused: Nats["onRefused"];
   readonly send: Nats["send"];
   readonly reserve: Nats["reserve"];
+  readonly renewLogin: Nats["renewLogin"];
   readonly replyPrefix: string;
   readonly #wire: Wire;
   readonly #status: ConnectionStatus;
   readonly #writer: WireWriter;
   readonly #outbox: Outbox;
   readonly #subscriptions: Subscriptions;
+  readonly #renewal: LoginRenewal;
   readonly #requestParts: RequestParts;
   readonly #parts: MessageParts;
   readonly #copies: () => CopiesChoice;
@@ -285,6 +293,8 @@ class OpenConnection implements Nats {
       onRefused: permissions.listen,
       onHandlerError,
     });
+    this.#renewal = new LoginRenewal({ connection, requester, status, outbox: this.#outbox });
+    this.renewLogin = () => this.#renewal.renew();
     this.send = requester.send.bind(requester);
     this.reserve = requester.reserve.bind(requester);
     this.replyPrefix = requester.prefix;
@@ -319,18 +329,8 @@ class OpenConnection implements Nats {
     return createInbox(this.#inboxPrefix);
   }
 
-  async renewLogin(): Promise<void> {
-    const { connection } = this;
-    if (connection.isClosed()) return;
-    // Messages that were sent before leave with the former login.
-    if (this.state === "connected") await this.flush().catch(() => undefined);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const stop = this.#status.listen((state) => {
-      if (state !== "reconnecting") resolve();
-    });
-    await connection.reconnect();
-    await promise;
-    stop();
+  get isRenewing(): boolean {
+    return this.#renewal.isUnderWay;
   }
 
   onState(listener: (state: ConnectionState) => void): () => void {
@@ -374,8 +374,10 @@ class OpenConnection implements Nats {
   }
 
   flush(): Promise<void> {
-    this.#outbox.flush();
-    return this.connection.flush();
+    return this.#renewal.after(() => {
+      this.#outbox.flush();
+      return this.connection.flush();
+    });
   }
 
   async confirm(subscriptions?: Iterable<Subscription>): Promise<void> {
@@ -385,6 +387,7 @@ class OpenConnection implements Nats {
 
   async close(): Promise<void> {
     if (this.connection.isClosed()) return;
+    this.#renewal.end();
     this.#outbox.flush();
     // A connection that is away has no server to flush to.
     if (this.state === "connected") await this.connection.drain().catch(() => this.connection.close());

@@ -8,6 +8,8 @@ import { claimsIn, connectNats, createLogin, publicOf, roleKey, systemLogin } fr
 import { eventually } from "../harness/eventually.ts";
 import { type ClosedWorld, startClosedWorld } from "./closed-world.ts";
 
+const PATHS = ["/hello", "/noded"];
+
 let world: ClosedWorld;
 let data: string;
 
@@ -20,6 +22,13 @@ beforeAll(async () => {
   // Over NATS alone: a socket would go on without a login.
   world = await startClosedWorld(files, "functions", "--short-path", "off");
   data = world.folder.path("data");
+  // Functions of a folder are pushed one after another.
+  await eventually(
+    async () => {
+      for (const path of PATHS) expect((await fetch(world.http + path)).status).toBe(200);
+    },
+    { timeoutMs: 60_000 },
+  );
 });
 afterAll(() => world?.[Symbol.asyncDispose]());
 
@@ -92,7 +101,7 @@ it("changes over to new keys of gateway, node and host under load: no request fa
       createLogin(roleKey(before, role), { tags: ["fn:hello"] }),
     ]),
   );
-  const calls = load("/hello", "/noded");
+  const calls = load(...PATHS);
   await eventually(() => expect(calls.count()).toBeGreaterThan(50), { timeoutMs: 30_000 });
   for (const role of former.keys()) await order("network", "rotate", role, "--grace", "10m");
   for (const creds of former.values()) expect(await login(creds)).toBe("in");
