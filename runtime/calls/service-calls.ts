@@ -42,7 +42,7 @@ export interface FunctionCall {
 export interface Caller {
   /** Aborted when it no longer waits. */
   readonly signal: AbortSignal;
-  /** Called then. Most calls end without a signal, as a signal and its listener cost more than the rest of their dispatch. */
+  /** Its owner calls it when it aborts `signal`. Most calls end without a signal, which costs more than the rest of their dispatch. */
   onAbort?: (() => void) | undefined;
 }
 
