@@ -31,7 +31,7 @@ export interface FunctionCall {
   service: string;
   head: CallHead;
   /** The part of the body in the first message. */
-  first: Uint8Array;
+  first: Uint8Array | string;
   rest: CallBody | undefined;
   /** By `performance.now()`. */
   endsAtMs: number;
@@ -42,7 +42,7 @@ export interface FunctionCall {
 export interface Caller {
   /** Aborted when it no longer waits. */
   readonly signal: AbortSignal;
-  /** Called then. Most calls end without a signal, as a signal and its listener cost more than the rest of their dispatch. */
+  /** Its owner calls it when it aborts `signal`. Most calls end without a signal, which costs more than the rest of their dispatch. */
   onAbort?: (() => void) | undefined;
 }
 
@@ -99,12 +99,13 @@ export class ServiceCalls {
       settle({ kind: "failed", code });
     };
     // The bound of a request in one message, as at a gateway.
-    if (first.byteLength > Math.min(maxBodyBytes, this.#options.streams.nats.maxPayload)) {
+    const firstBytes = typeof first === "string" ? Buffer.byteLength(first) : first.byteLength;
+    if (firstBytes > Math.min(maxBodyBytes, this.#options.streams.nats.maxPayload)) {
       settle({ kind: "failed", code: "BODY_TOO_LARGE" });
       return promise;
     }
     caller.onAbort = () => fail("CLIENT_GONE");
-    rest?.bound(maxBodyBytes - first.byteLength, () => fail("BODY_TOO_LARGE"));
+    rest?.bound(maxBodyBytes - firstBytes, () => fail("BODY_TOO_LARGE"));
     job = direct.dispatch({
       ...{ service, head, requestId: head.requestId, data: first, streams: true },
       rest,
@@ -160,7 +161,8 @@ export async function callByGateway(
   { service, head, first, rest, endsAtMs, caller }: FunctionCall,
 ): Promise<CallReply> {
   const reply = await callService(streams, {
-    ...{ service, first, rest, signal: caller.signal },
+    ...{ service, rest, signal: caller.signal },
+    first: typeof first === "string" ? Buffer.from(first) : first,
     headers: head.headers(),
     timeoutMs: endsAtMs - performance.now(),
   });

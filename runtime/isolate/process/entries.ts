@@ -69,10 +69,7 @@ export interface EntryUsage {
 
 /** Upper bound of the entries that an isolate has. */
 const MAX_HANDED = 64;
-/**
- * Upper bound of the entries of one owner among them. Each call costs as much as several short entries, so the answers to the calls of
- * one request enter together. A request that has used up its time has so many entries of `SHORTEST_STRETCH_MS` left, and no more.
- */
+/** Upper bound of the entries of one owner among them. A call costs as much as several: answers to a request's calls enter together. */
 const MAX_OF_OWNER = 32;
 
 /** The number of entries after which an isolate may get several by one call. */

@@ -15,7 +15,7 @@ export interface IsolateCall {
   service: string;
   head: CallHead;
   /** A body that fits into the first message; a number is the id of the isolate's stream. */
-  body: Uint8Array | number;
+  body: Uint8Array | string | number;
   /** By `performance.now()`. */
   endsAtMs: number;
 }
