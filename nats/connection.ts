@@ -1,4 +1,4 @@
-import { createInbox, type NatsConnection, TimeoutError } from "@nats-io/transport-node";
+import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 import { inboxRoots, NarunError, ROLES, type Role } from "../contracts/index.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
@@ -7,7 +7,7 @@ import type { Headers } from "./headers.ts";
 import { inboxOf } from "./identity/claims.ts";
 import { followChangedLogin } from "./login/changed-login.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
-import { createFirstLogins } from "./login/first-logins.ts";
+import { createFirstLogins, openFirst } from "./login/first-logins.ts";
 import { answerOf, combine, followLogin, type LoginTexts, type NatsLogin, tlsOf } from "./login/login.ts";
 import { LoginRenewal } from "./login/renew-login.ts";
 import { followMajority } from "./majority.ts";
@@ -21,6 +21,7 @@ import { parseServers, shuffled } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
 import { openSubjectSet, type SubjectSet } from "./subject-set.ts";
 import { type Subscription, Subscriptions } from "./subscriptions.ts";
+import { throwLater } from "./throw-later.ts";
 import { openWire } from "./transport/open-wire.ts";
 import type { FrameSink } from "./transport/splitter.ts";
 import type { NatsTransport, Wire, WireOptions, WireWriter } from "./transport/wire.ts";
@@ -190,8 +191,11 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return answerOf(taken, nonce);
     },
   };
-  const { wire, transport } = await openWire(settings, choice).catch((error: unknown) => {
-    throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
+  const { wire, transport } = await openFirst(
+    () => openWire(settings, choice),
+    () => socketError,
+  ).catch((error: unknown) => {
+    throw connectFailure(url, error, readLogin());
   });
   isThere = true;
   const { connection } = wire;
@@ -390,11 +394,4 @@ class OpenConnection implements Nats {
     if (this.state === "connected") await this.connection.drain().catch(() => this.connection.close());
     else await this.connection.close();
   }
-}
-
-/** An error thrown inside the client library's callbacks ends its reader, and the connection is deaf from then on. */
-function throwLater(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }
