@@ -33,7 +33,7 @@ function passChange(urls: readonly string[]): void {
 
 it("are looked at: an alarm that is missing is set again", async () => {
   const spec = FunctionSpecSchema.parse({
-    ...{ name: "yearly", revision: "a".repeat(64), mode: "isolate" },
+    ...{ name: "yearly", revision: "a".repeat(64), mode: "isolate", routes: [] },
     schedule: [{ name: "one", cron: "@yearly" }],
   });
   await (await openSpecs(nats)).create("yearly", { kind: "function", spec });
