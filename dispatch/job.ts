@@ -13,7 +13,7 @@ import type { Wires } from "./wires.ts";
 export interface DispatchRequest {
   service: string;
   head: SendableHead;
-  data: Uint8Array;
+  data: Uint8Array | string;
   /** Whether the answer may come as a stream. `rest`: the body beyond `data`. */
   streams: boolean;
   rest?: RemainingBody | undefined;

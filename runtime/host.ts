@@ -122,9 +122,9 @@ export interface HostEvents extends InstanceEvents {
   onGuilty(name: string, reason: string): void;
   /**
    * The sandbox died without a report while it ran, started or tried these functions. `onGone` follows for each of its
-   * instances.
+   * instances. True: all of them belong to other groups from now on.
    */
-  onDied(functions: readonly string[]): void;
+  onDied(functions: readonly string[]): boolean;
 }
 
 /** Runs the instances of one mode and one group: the port between a node-runner and a sandbox. */

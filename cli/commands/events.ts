@@ -112,7 +112,7 @@ async function list({ output, connect }: Context, pattern: string): Promise<void
 }
 
 async function publish({ output, connect, options }: Context, subject = "", text?: string): Promise<void> {
-  if (!isEventSubject(subject)) throw wrongUse("narun events publish needs a subject without wildcards");
+  requireSubject(subject);
   const { eventKey: key, retain, ttl: ttlSeconds, id } = options;
   const headers = text === undefined ? new Map() : new Map([["Content-Type", ["application/json"]]]);
   const events = await openEvents(await connect());
@@ -123,6 +123,15 @@ async function publish({ output, connect, options }: Context, subject = "", text
   if (output.isJson) return output.json({ subject, ...published });
   output.line(
     `${output.colours.bold(subject)}  ${published.isDuplicate ? "was there already" : "published"}: ${published.sequence}`,
+  );
+}
+
+function requireSubject(subject: string): void {
+  if (isEventSubject(subject)) return;
+  if (subject === "") throw wrongUse("narun events publish needs a subject");
+  if (isEventPattern(subject)) throw wrongUse("narun events publish needs a subject without wildcards");
+  throw wrongUse(
+    `${JSON.stringify(subject)} is no subject of events: words between dots, without spaces, of at most 512 characters`,
   );
 }
 

@@ -22,10 +22,10 @@ import {
   createStreamPresence,
   type ResponseBody,
 } from "../../streams/index.ts";
-import { withActions } from "../../web/index.ts";
+import { sealedBy, withActions } from "../../web/index.ts";
 import { CallHead } from "../calls/call-head.ts";
 import { NearDoors } from "../calls/near-instances.ts";
-import { type CallBody, type CallReply, ServiceCalls } from "../calls/service-calls.ts";
+import { type CallBody, type Caller, type CallReply, ServiceCalls } from "../calls/service-calls.ts";
 import { createKnownCallee, type KnownCallee } from "./known-callee.ts";
 import { resolveAccess } from "./options.ts";
 import { urlOfEnvironment } from "./serve.ts";
@@ -78,7 +78,10 @@ export async function connect<S>(
     },
     [Symbol.asyncDispose]: () => client.close(),
   };
-  return withActions(client, sealed?.sealing) as unknown as ConnectedService<S>;
+  return withActions(
+    client,
+    sealed && sealedBy(sealed.sealing, client.fetch),
+  ) as unknown as ConnectedService<S>;
 }
 
 /** Loaded late: most clients seal nothing. */
@@ -126,10 +129,15 @@ async function fetchService(
   const first = bytes.subarray(0, FIRST_BYTES);
   const rest = bytes.byteLength > FIRST_BYTES ? restOf(bytes.subarray(FIRST_BYTES)) : undefined;
   const endsAtMs = performance.now() + timeoutMs;
-  const calling = services.call({ service, head, first, rest, endsAtMs, signal });
-  const left = new Promise<never>((_, reject) =>
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
-  );
+  const caller: Caller = { signal };
+  const calling = services.call({ service, head, first, rest, endsAtMs, caller });
+  const left = new Promise<never>((_, reject) => {
+    const leave = () => {
+      caller.onAbort?.();
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", leave, { once: true });
+  });
   const reply = await Promise.race([calling, left]);
   const failed = (code: ErrorCode) => problem(code, service, requestId);
   if (reply.kind === "failed") return failed(reply.code);
