@@ -55,11 +55,7 @@ export function findCleared(live: FunctionSpec, { config, description, isTried }
         label,
       });
   }
-  for (const { pattern, encrypt: label } of live.interface?.events ?? []) {
-    const now = description?.events.filter((handler) => handler.pattern === pattern) ?? [];
-    if (label !== undefined && now.some(({ encrypt }) => encrypt === undefined))
-      cleared.push({ place: `the events ${pattern}`, label });
-  }
+  cleared.push(...clearedEvents(live.interface?.events ?? [], description?.events ?? []));
   const bindings = capabilitiesOf(config);
   for (const { seal: label, ...binding } of capabilitiesOf(live)) {
     const isClear = bindings.some((one) => one.seal === undefined && isSameTarget(one, binding));
@@ -69,6 +65,19 @@ export function findCleared(live: FunctionSpec, { config, description, isTried }
   if (label !== undefined && config.workflow !== undefined && config.workflow.seal === undefined)
     cleared.push({ place: "the workflow's journal", label });
   return cleared;
+}
+
+type Handlers = readonly { pattern: string; encrypt?: string | undefined }[];
+
+/** A pattern may have handlers of both kinds: one of the sealed ones has become one in clear. */
+function clearedEvents(before: Handlers, now: Handlers): Cleared[] {
+  const count = (handlers: Handlers, pattern: string, isSealed: boolean) =>
+    handlers.filter((one) => one.pattern === pattern && (one.encrypt !== undefined) === isSealed).length;
+  const labels = new Map(before.flatMap(({ pattern, encrypt }) => (encrypt ? [[pattern, encrypt]] : [])));
+  return [...labels]
+    .filter(([pattern]) => count(now, pattern, true) < count(before, pattern, true))
+    .filter(([pattern]) => count(now, pattern, false) > count(before, pattern, false))
+    .map(([pattern, label]) => ({ place: `the events ${pattern}`, label }));
 }
 
 /** Whether two bindings reach the same bucket, store, service or workflow. Publishers are known by their names. */
