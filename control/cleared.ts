@@ -44,7 +44,7 @@ export function requireSealed(
   throw new NarunError("CLEAR_REFUSED", { detail, name, cleared });
 }
 
-export function findCleared(live: FunctionSpec, { config, description, isTried }: NextRevision): Cleared[] {
+function findCleared(live: FunctionSpec, { config, description, isTried }: NextRevision): Cleared[] {
   const cleared: Cleared[] = [];
   for (const { name, encrypt: label } of live.interface?.actions ?? []) {
     const now = description?.actions.find((action) => action.name === name);

@@ -2,19 +2,13 @@
  * Calls of actions by their names: `env.ORDERS.pay({ id })`. Each is a request of `fetch` beside it. The files of authors cannot be
  * imported here: `ActionError` is known by its shape there (functions/sdk/service/action-error.ts).
  */
-import { type Answer, type Init, ServiceError } from "./call-answer.ts";
+import { type Answer, type Init, pathOfAction, type SendInput, ServiceError } from "./call-answer.ts";
 import { refuseFetch } from "./sealed-call.ts";
 
 /** The side of a service that calls use. */
 interface Fetches {
   fetch(path: string, init: Init): Promise<Answer>;
 }
-
-/** Sends an input as JSON, and gives the answer. `query`: behind the path of the call. */
-export type SendInput = (
-  action: string,
-  input: { query: string; json: string | undefined; signal: AbortSignal | undefined },
-) => Promise<Answer>;
 
 export interface CallOptions {
   /** Ends the call. */
@@ -25,8 +19,6 @@ export interface CallOptions {
   hedge?: number;
 }
 
-/** The path of a call by name (contracts/service-description.ts, D3). */
-export const pathOfAction = (action: string) => `/.narun/action/${encodeURIComponent(action)}`;
 /** Marks a call that may be sent twice. */
 const HEDGED = "?hedged";
 

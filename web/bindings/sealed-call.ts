@@ -6,8 +6,7 @@
  * I2  An answer counts where it was sealed for this very request and status. In clear the platform's own errors alone count, as they
  *     have no payload.
  */
-import { pathOfAction, type SendInput } from "./action-caller.ts";
-import { type Answer, type Init, ServiceError } from "./call-answer.ts";
+import { type Answer, type Init, pathOfAction, type SendInput, ServiceError } from "./call-answer.ts";
 import type { SealPort } from "./seal-port.ts";
 
 /** How the calls of a binding, or of a connection, are sealed. */

@@ -5,7 +5,7 @@
  * I2  At most `MAX_SEEN` are known for an action. Beyond that the oldest is forgotten.
  */
 
-export const MAX_SEEN = 20_000;
+const MAX_SEEN = 20_000;
 
 export interface SeenInputs {
   /** False: it was taken before. `goodUntilMs`: by the clock, until when its time lets it pass. */
