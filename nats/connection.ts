@@ -21,6 +21,7 @@ import { parseServers, shuffled } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
 import { openSubjectSet, type SubjectSet } from "./subject-set.ts";
 import { type Subscription, Subscriptions } from "./subscriptions.ts";
+import { throwLater } from "./throw-later.ts";
 import { openWire } from "./transport/open-wire.ts";
 import type { FrameSink } from "./transport/splitter.ts";
 import type { NatsTransport, Wire, WireOptions, WireWriter } from "./transport/wire.ts";
@@ -393,11 +394,4 @@ class OpenConnection implements Nats {
     if (this.state === "connected") await this.connection.drain().catch(() => this.connection.close());
     else await this.connection.close();
   }
-}
-
-/** An error thrown inside the client library's callbacks ends its reader, and the connection is deaf from then on. */
-function throwLater(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

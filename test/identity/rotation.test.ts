@@ -22,14 +22,17 @@ beforeAll(async () => {
   // Over NATS alone: a socket would go on without a login.
   world = await startClosedWorld(files, "functions", "--short-path", "off");
   data = world.folder.path("data");
-  // Functions of a folder are pushed one after another.
+  // A machine that is too busy to try a function in time pushes it again.
   await eventually(
     async () => {
-      for (const path of PATHS) expect((await fetch(world.http + path)).status).toBe(200);
+      for (const path of PATHS) {
+        if ((await fetch(world.http + path)).status === 200) continue;
+        expect(await world.narun("author", ["push", `functions${path}`])).toMatchObject({ code: 0 });
+      }
     },
-    { timeoutMs: 60_000 },
+    { timeoutMs: 100_000 },
   );
-});
+}, 240_000);
 afterAll(() => world?.[Symbol.asyncDispose]());
 
 const order = async (...args: string[]) => {
@@ -37,7 +40,7 @@ const order = async (...args: string[]) => {
     cwd: world.folder.dir,
     limitMs: 60_000,
   });
-  expect(ended).toMatchObject({ code: 0 });
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
   return JSON.parse(ended.stdout);
 };
 
