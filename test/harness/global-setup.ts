@@ -15,13 +15,14 @@ declare module "vitest" {
   }
 }
 
-/** Finds a nats-server once for all test files, or fetches it into the user's cache folder. */
+/** Finds a nats-server once for all test files, or fetches it into the user's cache folder, and builds the command line. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { NARUN_NATS_SERVER } = process.env;
   const named = NARUN_NATS_SERVER ? { path: NARUN_NATS_SERVER, by: "NARUN_NATS_SERVER" } : undefined;
   const { path } = await findNatsServer({ named, env: process.env });
   project.provide("natsServer", path);
   project.provide("testTimeoutMs", project.config.testTimeout);
+  await import("./narun-main.ts");
   const nodeCache = await mkdtemp(join(tmpdir(), "narun-test-cache-"));
   project.provide("nodeCache", nodeCache);
   return () => rm(nodeCache, { recursive: true, force: true });
