@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { inject } from "vitest";
 import type { ProcessIdentity } from "../../machine/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
+import { cacheFolderOf, copyImages } from "../../test/harness/images.ts";
 import { narunMain } from "../../test/harness/narun-main.ts";
 import { descendantsOf, endAll } from "./processes.ts";
 
@@ -40,6 +41,8 @@ export function startNarun(
   args: readonly string[],
   { cwd, env = {}, input, limitMs = inject("testTimeoutMs") - 5_000 }: NarunOptions = {},
 ): Narun {
+  const cacheFolder = cacheFolderOf(args, cwd ?? process.cwd());
+  if (cacheFolder !== undefined) copyImages(inject("nodeCache"), cacheFolder);
   const child = spawn(process.execPath, [narunMain, ...args], { cwd, env: environment(env), stdio: "pipe" });
   let stdout = "";
   let stderr = "";
