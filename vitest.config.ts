@@ -23,13 +23,18 @@ const ALONE = [
   "web/fetch/laziness.test.ts",
 ];
 
+/** Files that also run over NATS alone, on the client library's own transport, where NARUN_TEST_PLAIN is set (`.ci/run`). */
+const PLAIN = ["http", "cold-start", "streaming", "websocket", "bindings/objects", "connection-failure"];
+
 export default defineConfig({
   test: {
     reporters: ["default", ["json", { outputFile: ".narun/test-results.json" }]],
     globalSetup: ["test/harness/global-setup.ts"],
-    // Processes, as tests start and kill processes of their own; few of them, as each has its nats-server beside it.
+    // Processes, as tests start and kill processes of their own.
     pool: "forks",
-    maxWorkers: 2,
+    // A test of a whole world waits for more than half of its time, so that three keep two cores busy. Each has a nats-server
+    // and a node beside it: more of them than that compete.
+    maxWorkers: 3,
     sequence: { sequencer: SlowFirst },
     // isolated-vm cannot make isolates in a process that was itself started from a snapshot.
     execArgv: ["--no-node-snapshot"],
@@ -42,6 +47,20 @@ export default defineConfig({
         extends: true,
         test: { name: "shared", include: ["**/*.test.ts"], exclude: [...exclude, ...ALONE], isolate: false },
       },
+      ...(process.env.NARUN_TEST_PLAIN === undefined
+        ? []
+        : [
+            {
+              extends: true as const,
+              test: {
+                name: "plain",
+                include: PLAIN.map((name) => `test/${name}.test.ts`),
+                exclude,
+                isolate: false,
+                env: { NARUN_NATS_TRANSPORT: "plain", NARUN_SHORT_PATH: "off" },
+              },
+            },
+          ]),
     ],
   },
 });
