@@ -1,5 +1,13 @@
 import { createHash, randomBytes } from "node:crypto";
-import { headerNames, isEventPattern, isEventSubject, MAX_EVENT_TTL_SECONDS } from "../../contracts/index.ts";
+import {
+  headerNames,
+  isEventPattern,
+  isEventSubject,
+  isHeaderSafe,
+  MAX_EVENT_ID,
+  MAX_EVENT_KEY,
+  MAX_EVENT_TTL_SECONDS,
+} from "../../contracts/index.ts";
 import { listEventSubjects, replayEvents } from "../../control/index.ts";
 import { type FollowedItem, followEvents, openEvents, type StoredEvent } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
@@ -22,7 +30,7 @@ const eventsOptions = {
   eventKey: value({
     flag: "--key <key>",
     help: "only events of this key; publish: the event's key",
-    parse: asText,
+    parse: parseLine(MAX_EVENT_KEY),
   }),
   source: value({
     flag: "--source <name>",
@@ -45,7 +53,7 @@ const eventsOptions = {
   id: value({
     flag: "--id <id>",
     help: "publish: a second event of this id is not published",
-    parse: asText,
+    parse: parseLine(MAX_EVENT_ID),
   }),
   ...{ keysAs, keysDir, keysPassphrase },
 };
@@ -76,6 +84,16 @@ export const eventsCommand = defineCommand({
     return replay(context, pattern);
   },
 });
+
+/** What goes with an event as a header field. */
+function parseLine(maxLength: number): (given: GivenText) => string {
+  return (given) => {
+    const { text } = given;
+    const isLine = text !== "" && text === text.trim() && isHeaderSafe("Name", text);
+    if (isLine && text.length <= maxLength) return text;
+    throw wrongValue(given, `a text on one line of 1 to ${maxLength} characters, without space around it`);
+  };
+}
 
 function parseSeconds(given: GivenText): number {
   const seconds = Number(given.text);
@@ -112,7 +130,7 @@ async function list({ output, connect }: Context, pattern: string): Promise<void
 }
 
 async function publish({ output, connect, options }: Context, subject = "", text?: string): Promise<void> {
-  if (!isEventSubject(subject)) throw wrongUse("narun events publish needs a subject without wildcards");
+  requireSubject(subject);
   const { eventKey: key, retain, ttl: ttlSeconds, id } = options;
   const headers = text === undefined ? new Map() : new Map([["Content-Type", ["application/json"]]]);
   const events = await openEvents(await connect());
@@ -123,6 +141,15 @@ async function publish({ output, connect, options }: Context, subject = "", text
   if (output.isJson) return output.json({ subject, ...published });
   output.line(
     `${output.colours.bold(subject)}  ${published.isDuplicate ? "was there already" : "published"}: ${published.sequence}`,
+  );
+}
+
+function requireSubject(subject: string): void {
+  if (isEventSubject(subject)) return;
+  if (subject === "") throw wrongUse("narun events publish needs a subject");
+  if (isEventPattern(subject)) throw wrongUse("narun events publish needs a subject without wildcards");
+  throw wrongUse(
+    `${JSON.stringify(subject)} is no subject of events: words between dots, without spaces, of at most 512 characters`,
   );
 }
 

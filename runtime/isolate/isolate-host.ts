@@ -160,7 +160,7 @@ class ProcessSupervisor implements IsolateHost {
 
   #startProcess(): HostProcess {
     const { node, worldId, transport, snapshot, egressDeny, prepared = DEFAULT_PREPARED } = this.#options;
-    const { nats, program, sandbox, runFolder, events, sourceMapOf, keys, callees, spans, debug } =
+    const { nats, program, sandbox, runFolder, events, sourceMapOf, keys, callees, spans, requests, debug } =
       this.#options;
     const process: HostProcess = new HostProcess({
       init: { node, worldId, transport, snapshot, prepared, egressDeny, isInspected: debug !== undefined },
@@ -173,6 +173,7 @@ class ProcessSupervisor implements IsolateHost {
       keys,
       callees,
       spans,
+      requests,
       debug,
       log: this.#log,
       onReady: () => {

@@ -91,7 +91,7 @@ describe("a request that prefers to be answered before it runs", () => {
     expect(sent.text).toBe(String(large.length));
     const got = await resultOf(locationOf(await post(`/echo?size=${large.length}`)));
     expect(got.text.length).toBe(large.length);
-  });
+  }, 90_000);
 
   it("is one call for each Idempotency-Key", async () => {
     const key = { "idempotency-key": "k1" };

@@ -1,6 +1,7 @@
 /** The journals of workflows as the code sees them: their values in clear. On their way and in the stream they are sealed. */
 import {
   type JournalMessage,
+  type JournalSeals,
   SealedJournal,
   type WorkflowInput,
   type WorkflowRecord,
@@ -23,18 +24,11 @@ export function createSealedJournals(
   sealer: BindingContext["sealer"],
   label: string | undefined,
 ): SealedJournals {
-  const seals = {
-    async seal(one: string, place: Parameters<ReturnType<typeof createSealing>["seal"]>[1], text: string) {
-      return Buffer.from(await createSealing(sealer, one).seal(Buffer.from(text), place)).toString();
-    },
-    async open(
-      one: string | undefined,
-      place: Parameters<ReturnType<typeof createSealing>["open"]>[1],
-      sealed: string,
-    ) {
-      const sealing = createSealing(sealer, one ?? labelOfSealed(sealed) ?? "none");
-      return Buffer.from(await sealing.open(Buffer.from(sealed), place)).toString();
-    },
+  const seals: JournalSeals = {
+    seal: (one, place, text) => createSealing(sealer, one).sealText(text, place),
+    // A text that is not sealed is refused by its own code, under any label.
+    open: (one, place, sealed) =>
+      createSealing(sealer, one ?? labelOfSealed(sealed) ?? "none").openText(sealed, place),
   };
   const of = (name: WorkflowName) => new SealedJournal(seals, label, name);
   return {
