@@ -164,6 +164,11 @@ export const toolErrors = {
     title: "The address is taken",
     solve: "Stop the program that listens there, or choose another port (0 picks a free one).",
   },
+  FOLDER_UNUSABLE: {
+    title: "A folder of narun cannot be made or written to",
+    solve:
+      "Give this user the right to write there, make room on its disk, or name another folder (`--data-dir`, `--cache-dir`, `--keys`).",
+  },
   DATA_DIR_LOCKED: {
     title: "Another narun runs on this data folder",
     solve: "Stop it, or choose another folder with --data-dir.",

@@ -7,13 +7,35 @@ export function createSealer(source: KeySource): Sealer {
   const texts = createTextSealer(source);
   return {
     async seal(label, bytes, place) {
-      return Buffer.from(await texts.seal(label, bytes, { [PLACE]: digestOfPlace(place) }));
+      return Buffer.from(await texts.seal(label, bytes, { [PLACE]: digestOfPlace(place) }), "latin1");
     },
     async open(label, sealed, place) {
-      const { bytes } = await texts.open(label, Buffer.from(sealed).toString("latin1"), place);
-      return bytes;
+      const { bytes } = await texts.open(label, latin1Of(sealed), place);
+      return new Uint8Array(bytes);
+    },
+    sealText: (label, text, place) => texts.seal(label, text, { [PLACE]: digestOfPlace(place) }),
+    async openText(label, sealed, place) {
+      const { bytes } = await texts.open(label, sealed, place);
+      return textOf(bytes);
+    },
+    openNow(sealed, place) {
+      const opened = texts.openNow(sealed, place);
+      return opened && { label: opened.label, text: textOf(opened.bytes) };
     },
     sealStream: (...order) => sealStream(texts, ...order),
     openStream: (...order) => openStream(texts, ...order),
   };
+}
+
+function latin1Of(bytes: Uint8Array): string {
+  return bufferOf(bytes).toString("latin1");
+}
+
+function textOf(bytes: Uint8Array): string {
+  return bufferOf(bytes).toString();
+}
+
+/** The same memory. */
+function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
 }

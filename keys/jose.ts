@@ -1,16 +1,14 @@
 /**
- * The one place of cryptography: JOSE (RFC 7515, 7516, 7517, 7638, 8037) by `jose`, which is loaded when it is needed for the first
- * time. Values under a label's key are the exception: their JWEs are written here by Node's ciphers, which take a tenth of the time.
+ * JOSE (RFC 7515, 7516, 7517, 7638, 8037) by `jose`, which is loaded when it is needed for the first time. JWEs under a label's key
+ * are the exception (label-cipher.ts): Node's ciphers take a twentieth of the time.
  *
  * I1  Algorithms are named here, never taken from a message: a message with others does not open.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from "node:crypto";
 import type { GeneralJWE, JWK } from "jose";
 import type { PublicKey } from "../contracts/index.ts";
+import type { Opened, SealFields } from "./label-cipher.ts";
 
 const ENCRYPTION = "A256GCM";
-/** Wraps the key of one message under a label's key. */
-const UNDER = "A256KW";
 /** Wraps a label's key for one recipient. */
 const FOR = "ECDH-ES+A256KW";
 const SIGNATURE = "EdDSA";
@@ -18,16 +16,8 @@ const UNDER_PASSPHRASE = "PBES2-HS512+A256KW";
 /** Iterations of PBKDF2, as OWASP asks for HMAC-SHA-512. */
 const ITERATIONS = 210_000;
 
-/** More fields of a protected header, which is authenticated with the content. */
-export type SealFields = Readonly<Record<string, string | number | boolean>>;
-
 /** A key pair as its file has it: a private JWK. */
 export type PrivateKey = JWK & { kty: "OKP"; crv: "X25519" | "Ed25519"; x: string; d: string };
-
-export interface Opened {
-  bytes: Uint8Array;
-  fields: Readonly<Record<string, unknown>>;
-}
 
 let loading: Promise<typeof import("jose")> | undefined;
 
@@ -62,65 +52,6 @@ export async function fingerprintOf({
 }): Promise<string> {
   const { calculateJwkThumbprint } = await jose();
   return calculateJwkThumbprint({ kty, crv, x });
-}
-
-/** A key that seals and opens: the 32 bytes of a label's key. */
-export async function importLabelKey(bytes: Uint8Array<ArrayBuffer>): Promise<KeyObject> {
-  return createSecretKey(bytes);
-}
-
-/** Seals under a label's key: a JWE in compact form. */
-export async function sealUnder(key: KeyObject, bytes: Uint8Array, fields: SealFields): Promise<string> {
-  const contentKey = randomBytes(KEY_BYTES);
-  const iv = randomBytes(IV_BYTES);
-  const header = Buffer.from(JSON.stringify({ alg: UNDER, enc: ENCRYPTION, ...fields })).toString(
-    "base64url",
-  );
-  const wrap = createCipheriv(WRAP_CIPHER, key, WRAP_IV);
-  const wrapped = Buffer.concat([wrap.update(contentKey), wrap.final()]);
-  const cipher = createCipheriv(CIPHER, contentKey, iv).setAAD(Buffer.from(header, "latin1"));
-  const content = Buffer.concat([cipher.update(bytes), cipher.final()]);
-  const parts = [wrapped, iv, content, cipher.getAuthTag()].map((part) => part.toString("base64url"));
-  return [header, ...parts].join(".");
-}
-
-/** Opens a JWE in compact form. Rejects where it was changed, or is another key's. */
-export async function openUnder(key: KeyObject, sealed: string): Promise<Opened> {
-  const [header = "", ...parts] = sealed.split(".");
-  const fields = JSON.parse(Buffer.from(header, "base64url").toString()) as Record<string, unknown>;
-  const isKnown = fields.alg === UNDER && fields.enc === ENCRYPTION;
-  // Extensions that have to be understood, and compression, are none of this form.
-  if (!isKnown || "crit" in fields || "zip" in fields || parts.length !== 4)
-    throw new TypeError("it has another form");
-  const [wrapped, iv, content, tag] = parts.map((part) => {
-    const bytes = Buffer.from(part, "base64url");
-    if (bytes.toString("base64url") !== part) throw new TypeError("it is not in base64url");
-    return bytes;
-  }) as [Buffer, Buffer, Buffer, Buffer];
-  if (iv.length !== IV_BYTES || tag.length !== TAG_BYTES) throw new TypeError("it has another form");
-  const unwrap = createDecipheriv(WRAP_CIPHER, key, WRAP_IV);
-  const contentKey = Buffer.concat([unwrap.update(wrapped), unwrap.final()]);
-  const cipher = createDecipheriv(CIPHER, contentKey, iv, { authTagLength: TAG_BYTES });
-  cipher.setAAD(Buffer.from(header, "latin1")).setAuthTag(tag);
-  return { bytes: new Uint8Array(Buffer.concat([cipher.update(content), cipher.final()])), fields };
-}
-
-/** A256KW (RFC 3394, with its initial value) and A256GCM (RFC 7518, section 5.3), as Node's ciphers name them. */
-const WRAP_CIPHER = "id-aes256-wrap";
-const WRAP_IV = Buffer.from("a6a6a6a6a6a6a6a6", "hex");
-const CIPHER = "aes-256-gcm";
-const KEY_BYTES = 32;
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
-
-/** The protected header of a JWE in compact form, unverified. Undefined for anything else. */
-export async function headerOf(sealed: string): Promise<Readonly<Record<string, unknown>> | undefined> {
-  const { decodeProtectedHeader } = await jose();
-  try {
-    return decodeProtectedHeader(sealed);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Seals for several recipients: a JWE in general JSON form. Each finds its part by its key id. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { SealPlace } from "../contracts/index.ts";
 
 /** The field of a protected header that names the place of a sealed value. */
@@ -6,5 +6,5 @@ export const PLACE = "nrp";
 
 /** The digest of a place: the header does not show names of fields or keys. Its parts are one JSON text, so that none runs into another. */
 export function digestOfPlace(place: SealPlace): string {
-  return createHash("sha256").update(JSON.stringify(place)).digest("base64url");
+  return hash("sha256", JSON.stringify(place), "base64url");
 }

@@ -4,9 +4,15 @@
  * I1  A sealed value opens at its own place only: the place's digest is in the authenticated header.
  * I2  Nothing is handed on in clear where sealing fails, and no clear value is taken for a sealed one.
  */
-import type { KeyObject } from "node:crypto";
 import { NarunError, type SealPlace } from "../contracts/index.ts";
-import { headerOf, importLabelKey, type Opened, openUnder, type SealFields, sealUnder } from "./jose.ts";
+import {
+  type Compact,
+  createLabelCipher,
+  type LabelCipher,
+  type Opened,
+  parseCompact,
+  type SealFields,
+} from "./label-cipher.ts";
 import { type LabelKey, labelOfKeyId } from "./label-keys.ts";
 import { digestOfPlace, PLACE } from "./place.ts";
 
@@ -14,6 +20,8 @@ import { digestOfPlace, PLACE } from "./place.ts";
 export interface KeySource {
   current(label: string): Promise<LabelKey>;
   byId(kid: string): Promise<LabelKey>;
+  /** A key by its id, where it is at hand. Default: none is. */
+  known?(kid: string): LabelKey | undefined;
 }
 
 export interface Sealer {
@@ -24,6 +32,12 @@ export interface Sealer {
    * LABEL_NOT_GRANTED.
    */
   open(label: string, sealed: Uint8Array, place: SealPlace): Promise<Uint8Array>;
+  /** As `seal`, from text to text. */
+  sealText(label: string, text: string, place: SealPlace): Promise<string>;
+  /** As `open`, from text to text. */
+  openText(label: string, sealed: string, place: SealPlace): Promise<string>;
+  /** As `openText` under the label that the text names, at once. Undefined: the key is not at hand, or the text does not open. */
+  openNow(sealed: string, place: SealPlace): { label: string; text: string } | undefined;
   /** Seals a stream in parts; see sealed-stream.ts. */
   sealStream(
     label: string,
@@ -40,58 +54,64 @@ export interface Sealer {
 
 /** Seals and opens single texts, with more fields of the header. */
 export interface TextSealer {
-  seal(label: string, bytes: Uint8Array, fields: SealFields): Promise<string>;
+  seal(label: string, content: Uint8Array | string, fields: SealFields): Promise<string>;
   open(label: string, sealed: string, place: SealPlace): Promise<Opened>;
+  openNow(sealed: string, place: SealPlace): (Opened & { label: string }) | undefined;
 }
 
 export function createTextSealer(source: KeySource): TextSealer {
-  const imported = new Map<string, Promise<KeyObject>>();
-  const keyOf = ({ kid, bytes }: LabelKey) => {
-    const key = imported.get(kid) ?? importLabelKey(bytes);
-    imported.set(kid, key);
-    return key;
+  const ciphers = new Map<string, LabelCipher>();
+  const cipherOf = ({ kid, bytes }: LabelKey) => {
+    const cipher = ciphers.get(kid) ?? createLabelCipher(bytes);
+    ciphers.set(kid, cipher);
+    return cipher;
   };
   return {
-    async seal(label, bytes, fields) {
+    async seal(label, content, fields) {
       const key = await source.current(label);
-      return sealUnder(await keyOf(key), bytes, { kid: key.kid, ...fields });
+      return cipherOf(key).seal(content, { kid: key.kid, ...fields });
     },
     async open(label, sealed, place) {
-      const { kid, nrp } = await readHeader(sealed);
+      const compact = parseCompact(sealed);
+      const kid = compact?.fields.kid;
+      if (compact === undefined || typeof kid !== "string") throw new NarunError("SEAL_MISSING");
       if (labelOfKeyId(kid) !== label)
         throw new NarunError("SEAL_MOVED", {
           detail: `it is sealed for ${labelOfKeyId(kid)}, not for ${label}`,
         });
-      const key = await keyOf(await source.byId(kid));
-      const opened = await openUnder(key, sealed).catch(() => undefined);
+      const cipher = cipherOf(await source.byId(kid));
+      const opened = openWith(cipher, compact);
       if (opened === undefined) throw new NarunError("SEAL_BROKEN", { detail: describePlace(place) });
       // Only a verified header tells of a move; any other may have been altered.
-      if (nrp !== digestOfPlace(place)) throw new NarunError("SEAL_MOVED", { detail: describePlace(place) });
+      if (opened.fields[PLACE] !== digestOfPlace(place))
+        throw new NarunError("SEAL_MOVED", { detail: describePlace(place) });
       return opened;
+    },
+    openNow(sealed, place) {
+      const compact = parseCompact(sealed);
+      const kid = compact?.fields.kid;
+      const key = compact !== undefined && typeof kid === "string" ? source.known?.(kid) : undefined;
+      if (compact === undefined || key === undefined) return undefined;
+      const opened = openWith(cipherOf(key), compact);
+      if (opened?.fields[PLACE] !== digestOfPlace(place)) return undefined;
+      return { ...opened, label: labelOfKeyId(key.kid) };
     },
   };
 }
 
-/** The label that a sealed text says it is for; nothing proves it. Undefined: it is no sealed text. */
-export function labelOfSealed(sealed: string): string | undefined {
-  if (!COMPACT.test(sealed)) return undefined;
+function openWith(cipher: LabelCipher, compact: Compact): Opened | undefined {
   try {
-    const { kid } = JSON.parse(Buffer.from(sealed.slice(0, sealed.indexOf(".")), "base64url").toString());
-    return typeof kid === "string" ? labelOfKeyId(kid) : undefined;
+    return cipher.open(compact);
   } catch {
     return undefined;
   }
 }
 
-/** Error: SEAL_MISSING. */
-async function readHeader(sealed: string): Promise<{ kid: string; nrp: unknown }> {
-  const header = COMPACT.test(sealed) ? await headerOf(sealed) : undefined;
-  if (typeof header?.kid !== "string") throw new NarunError("SEAL_MISSING");
-  return { kid: header.kid, nrp: header[PLACE] };
+/** The label that a sealed text says it is for; nothing proves it. Undefined: it is no sealed text. */
+export function labelOfSealed(sealed: string): string | undefined {
+  const kid = parseCompact(sealed)?.fields.kid;
+  return typeof kid === "string" ? labelOfKeyId(kid) : undefined;
 }
-
-/** Five parts in base64url. The first begins with `{"`. */
-const COMPACT = /^eyJ[\w-]+(?:\.[\w-]*){4}$/;
 
 /** The place for people. */
 export function describePlace(place: SealPlace): string {

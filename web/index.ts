@@ -9,15 +9,17 @@
  * `performance/`, `streams/`, `url/`, `websocket/`. `wpt/` runs the conformance suite.
  */
 export { withActions } from "./bindings/action-caller.ts";
+export { type Answer as ActionAnswer, pathOfAction, ServiceError } from "./bindings/call-answer.ts";
 export type { BindingPlan } from "./bindings/create-binding.ts";
 export type { EnvPlan } from "./bindings/env.ts";
 export { encodeKvFrame } from "./bindings/kv-frames.ts";
+export type { SealPort } from "./bindings/seal-port.ts";
+export { openAnswer, SEALED_TYPE, sealCall, sealedBy } from "./bindings/sealed-call.ts";
 export { KEY_FORMATS, KEY_USAGES } from "./crypto/key-terms.ts";
 export {
   type Answer,
   BATCH_MS,
   type Boundary,
-  Inline,
   MAX_CALLS,
   PROGRESS_LENGTH,
   packMessages,

@@ -44,9 +44,32 @@ test("events are listed, read and published", async () => {
   expect(await lines("tail", "orders.sent", "--stored")).toMatchObject([
     { value: "no json", retained: true },
   ]);
-  const wrong = await run("publish", "orders.*", "1");
-  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("without wildcards")]);
+  for (const [subject, why] of [
+    ["orders.*", "without wildcards"],
+    ["a b", '"a b" is no subject of events'],
+    [`a.${"b".repeat(511)}`, "at most 512 characters"],
+  ] as const) {
+    const wrong = await run("publish", subject, "1");
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining(why)]);
+  }
 }, 120_000);
+
+test.each([
+  ["--id", "a\nb"],
+  ["--id", "x".repeat(401)],
+  ["--key", "x".repeat(257)],
+  ["--key", " "],
+])(
+  "an event's %s that no header field can have is a wrong use",
+  async (flag, text) => {
+    const wrong = await run("publish", "orders.sent", "1", flag, text);
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${flag} takes a text on one line`),
+    });
+  },
+  60_000,
+);
 
 test("a key is made with the digest that a rule names", async () => {
   const [{ key, digest }] = await lines("key");

@@ -2,8 +2,15 @@ import type { ErrorCode, GoneReason } from "../../contracts/index.ts";
 import type { LabelKey } from "../../keys/index.ts";
 import type { LoginTexts, NatsTransport } from "../../nats/index.ts";
 import type { Span } from "../../traces/index.ts";
-import type { Callee } from "../calls/callee.ts";
-import type { DrainOrder, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
+import type { Callee, NodeNews } from "../calls/callee.ts";
+import type {
+  DrainOrder,
+  RequestReport,
+  StartOrder,
+  StartOutcome,
+  TrialOrder,
+  TrialOutcome,
+} from "../host.ts";
 
 /**
  * The messages between a node-runner and its isolate host process, over Node's IPC channel with structured clones.
@@ -32,6 +39,8 @@ export type ToHost =
   | { type: "login"; login: LoginTexts; renewal?: number }
   /** The services that its functions may call, and that narun runs: all of them, before a start of such a function and later. */
   | { type: "callees"; callees: readonly Callee[] }
+  /** News of a node, while the functions here may call services. */
+  | { type: "node"; node: string; news: NodeNews }
   | ({ type: "start" } & StartOrder)
   | ({ type: "trial"; id: number } & TrialOrder)
   | ({ type: "drain"; instance: string } & DrainOrder)
@@ -80,5 +89,7 @@ export type FromHost =
   | { type: "need-source-map"; revision: string }
   /** A function seals for a label, or opens a value under its key `kid`. */
   | { type: "need-key"; id: number; function: string; label: string; kid: string | undefined }
+  /** The requests of its instances. */
+  | { type: "requests"; reports: readonly RequestReport[] }
   /** Spans that have ended. */
   | { type: "spans"; spans: readonly Span[] };

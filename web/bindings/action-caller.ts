@@ -2,8 +2,8 @@
  * Calls of actions by their names: `env.ORDERS.pay({ id })`. Each is a request of `fetch` beside it. The files of authors cannot be
  * imported here: `ActionError` is known by its shape there (functions/sdk/service/action-error.ts).
  */
-import { type Answer, type Init, ServiceError } from "./call-answer.ts";
-import { type CallSealing, openAnswer, refuseFetch, SEALED_TYPE, sealCall } from "./sealed-call.ts";
+import { type Answer, type Init, pathOfAction, type SendInput, ServiceError } from "./call-answer.ts";
+import { refuseFetch } from "./sealed-call.ts";
 
 /** The side of a service that calls use. */
 interface Fetches {
@@ -19,8 +19,6 @@ export interface CallOptions {
   hedge?: number;
 }
 
-/** The beginning of the path of a call by name (contracts/service-description.ts, D3). */
-const BY_NAME = "/.narun/action/";
 /** Marks a call that may be sent twice. */
 const HEDGED = "?hedged";
 
@@ -40,48 +38,54 @@ class ActionError extends Error {
   }
 }
 
-/** The service, with a method for each name that it has not itself. `sealing`: inputs and answers are sealed on their way. */
-export function withActions<S extends object>(service: S, sealing?: CallSealing): S {
+/** The service, with a method for each name that it has not itself. `sealed`: the way of its calls, where they are sealed. */
+export function withActions<S extends object>(service: S, sealed?: SendInput): S {
   const made = new Map<string, (input?: unknown, options?: CallOptions) => Promise<unknown>>();
+  const send = sealed ?? inClear(service as unknown as Fetches);
   return new Proxy(service, {
     get(target, key) {
       // A promise that is resolved with the object, and JSON.stringify, look these up.
       if (typeof key !== "string" || key in target || key === "then" || key === "toJSON")
-        return key === "fetch" && sealing !== undefined ? refuseFetch : Reflect.get(target, key);
+        return key === "fetch" && sealed !== undefined ? refuseFetch : Reflect.get(target, key);
       const known = made.get(key);
       if (known !== undefined) return known;
-      const call = (input?: unknown, options?: CallOptions) =>
-        callAction(target as unknown as Fetches, key, { input, sealing }, options);
+      const call = (input?: unknown, options?: CallOptions) => callAction(send, key, input, options);
       made.set(key, call);
       return call;
     },
   });
 }
 
+function inClear(service: Fetches): SendInput {
+  return (action, { query, json, signal }) =>
+    service.fetch(`${pathOfAction(action)}${query}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      ...(json === undefined ? {} : { body: json }),
+      signal: signal ?? AbortSignal.any([]),
+    });
+}
+
 async function callAction(
-  service: Fetches,
+  sendInput: SendInput,
   action: string,
-  { input, sealing }: { input: unknown; sealing: CallSealing | undefined },
+  input: unknown,
   { signal, timeout, hedge }: CallOptions = {},
 ): Promise<unknown> {
   const given = [
     ...(signal === undefined ? [] : [signal]),
     ...(timeout === undefined ? [] : [AbortSignal.timeout(timeout)]),
   ];
-  const sealed = sealing && (await sealCall(sealing, action, input));
-  const body = sealed === undefined ? JSON.stringify(input) : sealed.text;
-  const send = (query: string, signal: AbortSignal) =>
-    service.fetch(`${BY_NAME}${encodeURIComponent(action)}${query}`, {
-      method: "POST",
-      headers: { "content-type": sealed === undefined ? "application/json" : SEALED_TYPE },
-      ...(body === undefined ? {} : { body }),
-      signal,
-    });
-  const answer =
-    hedge === undefined
-      ? await send("", AbortSignal.any(given))
-      : await hedged((signal) => send(HEDGED, AbortSignal.any([...given, signal])), hedge);
-  return readAnswer(sealed === undefined ? answer : await openAnswer(sealed, answer));
+  const json = JSON.stringify(input);
+  const send = (query: string, ...more: AbortSignal[]) =>
+    sendInput(action, { query, json, signal: anyOf([...given, ...more]) });
+  return readAnswer(
+    hedge === undefined ? await send("") : await hedged((signal) => send(HEDGED, signal), hedge),
+  );
+}
+
+function anyOf(signals: readonly AbortSignal[]): AbortSignal | undefined {
+  return signals.length === 0 ? undefined : AbortSignal.any([...signals]);
 }
 
 /** Sends a second time after a while, and takes the first good answer. The other sending is called off. */

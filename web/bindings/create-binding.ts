@@ -7,6 +7,7 @@ import { ObjectBucket } from "./objects.ts";
 import { Publisher } from "./publisher.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { sealPort } from "./seal-port.ts";
+import { sealedByHost } from "./sealed-by-host.ts";
 import { Service } from "./service.ts";
 import { Workflows } from "./workflows.ts";
 
@@ -20,10 +21,7 @@ const constructors = {
   kv: ({ name }: Named) => new KvBucket(name),
   objects: ({ name }: Named) => new ObjectBucket(name),
   service: ({ name, service, seal }: Named & { service: string; seal?: string }) =>
-    withActions(
-      new Service(name, service),
-      seal === undefined ? undefined : { service, label: seal, port: sealPort },
-    ),
+    withActions(new Service(name, service), seal === undefined ? undefined : sealedByHost(name)),
   publish: ({ name }: Named) => new Publisher(name),
   events: ({ name }: Named) => new Events(name),
   ratelimit: ({ name }: Named) => new RateLimit(name),

@@ -1,11 +1,12 @@
 /**
- * The caller's side of a sealed call (docs/encryption.md). functions/sdk/service/sealed-call.ts is the other side.
+ * The caller's side of a sealed call (docs/encryption.md). functions/sdk/service/sealed-call.ts is the other side. The host runs it
+ * for calls of its isolates (runtime/isolate/operations/bindings/sealed-service.ts), and `connect` in its own process.
  *
  * I1  An input leaves sealed, or not at all.
  * I2  An answer counts where it was sealed for this very request and status. In clear the platform's own errors alone count, as they
  *     have no payload.
  */
-import { type Answer, ServiceError } from "./call-answer.ts";
+import { type Answer, type Init, pathOfAction, type SendInput, ServiceError } from "./call-answer.ts";
 import type { SealPort } from "./seal-port.ts";
 
 /** How the calls of a binding, or of a connection, are sealed. */
@@ -32,13 +33,33 @@ interface SealedCall {
 /** The type of a sealed body (RFC 7516, section 6). */
 export const SEALED_TYPE = "application/jose";
 
+/** The way of the calls of `connect` with `seal`. Each sending has an id of its own: a service refuses the second of an id. */
+export function sealedBy(
+  sealing: CallSealing,
+  fetch: (path: string, init: Init) => Promise<Answer>,
+): SendInput {
+  return async (action, { query, json, signal }) => {
+    const call = await sealCall(sealing, action, json);
+    const headers = { "content-type": SEALED_TYPE };
+    const path = `${pathOfAction(action)}${query}`;
+    const init = { method: "POST", headers, body: call.text, signal: signal ?? AbortSignal.any([]) } as const;
+    return openAnswer(call, await fetch(path, init));
+  };
+}
+
 // Workflows replace it.
 const { now } = Date;
 
-export async function sealCall(sealing: CallSealing, action: string, input: unknown): Promise<SealedCall> {
+/** `json`: the input. */
+export async function sealCall(
+  sealing: CallSealing,
+  action: string,
+  json: string | undefined,
+): Promise<SealedCall> {
   const { service, label, port } = sealing;
   const id = crypto.randomUUID();
-  const text = JSON.stringify({ id, at: now(), input });
+  const input = json === undefined ? "" : `,"input":${json}`;
+  const text = `{"id":"${id}","at":${now()}${input}}`;
   const sealed = await named(port.seal(label, ["call", service, action, "request"], text));
   return { sealing, action, id, text: sealed };
 }

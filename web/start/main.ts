@@ -29,6 +29,7 @@ import { closeFromClient, grantToClient, messageFromClient } from "../websocket/
 import { noteEntries, postLost, runEntries } from "./entries.ts";
 import { installGlobals } from "./globals.ts";
 import { resolveHandlers } from "./handler.ts";
+import { noteOpened } from "./opened-input.ts";
 import { setOwner } from "./owner.ts";
 import { abortRequest, type IncomingRequest, serveRequest, serveTrigger, useHandlers } from "./serve.ts";
 import { type ServiceStart, startService, stopService } from "./service.ts";
@@ -73,6 +74,7 @@ function dispatch(message: EnterMessage, extras: readonly unknown[]): unknown {
   const id = message[1];
   switch (message[0]) {
     case EnterOp.request:
+      noteOpened(id, value(3), value(6));
       return serveRequest(requestOf(id, value));
     case EnterOp.trigger:
       return serveTrigger(requestOf(id, value), Number(value(6)));

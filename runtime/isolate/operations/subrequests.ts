@@ -6,7 +6,12 @@
  * I2  The owner is user input: a function that forges it gets no more than its requests have together.
  */
 import { BoundedMap, type FunctionConfig } from "../../../contracts/index.ts";
-import { type CallContext, CallError, type HostOperations } from "../process/host-calls.ts";
+import {
+  type CallContext,
+  CallError,
+  type HostOperation,
+  type HostOperations,
+} from "../process/host-calls.ts";
 
 export interface Subrequests {
   /** Counts one request. Throws a CallError `SUBREQUEST_LIMIT` beyond the limit. */
@@ -52,13 +57,16 @@ export function createSubrequests({ config, log, nowMs = Date.now }: Subrequests
 
 /** A call to another function counts as a sub-request, as one by `fetch` does. */
 export function countCalls(bindings: HostOperations, subrequests: Subrequests): HostOperations {
-  const { "service.fetch": call, ...others } = bindings;
-  if (call === undefined) return others;
-  return {
-    ...others,
-    "service.fetch": (values, context) => {
-      subrequests.count(context);
-      return call(values, context);
-    },
-  };
+  const counted = Object.entries(bindings)
+    .filter(([name]) => CALLS.has(name))
+    .map(([name, call]): [string, HostOperation] => [
+      name,
+      (values, context) => {
+        subrequests.count(context);
+        return call(values, context);
+      },
+    ]);
+  return { ...bindings, ...Object.fromEntries(counted) };
 }
+
+const CALLS: ReadonlySet<string> = new Set(["service.fetch", "service.call"]);

@@ -7,6 +7,7 @@
  * I2  Every entry counts for the request that it is made for (entries.ts), bytes of a response's body too.
  */
 import { type FunctionConfig, messageOf } from "../../../contracts/index.ts";
+import type { Sealer } from "../../../keys/index.ts";
 import type { Nats } from "../../../nats/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../../streams/index.ts";
 import {
@@ -41,6 +42,7 @@ import type { KeyChannel } from "./key-channel.ts";
 import { loadFunction } from "./load-function.ts";
 import type { Pool } from "./pool.ts";
 import { createRequestEnds } from "./request-ends.ts";
+import { openInput } from "./sealed-input.ts";
 import type { Watchdog } from "./watchdog.ts";
 
 export interface IsolateSandboxOptions {
@@ -79,6 +81,7 @@ export class IsolateSandbox implements Sandbox {
   readonly #link: IsolateLink;
   readonly #fullness: Fullness;
   readonly #ends = createRequestEnds();
+  readonly #sealer: Sealer;
   #isolate: Isolate | undefined;
   #onStopped: (() => void) | undefined;
   /** The number of the last message of a WebSocket. */
@@ -87,6 +90,7 @@ export class IsolateSandbox implements Sandbox {
   constructor(options: IsolateSandboxOptions, owner: SandboxOwner) {
     const { limits } = options.config;
     this.#options = options;
+    this.#sealer = options.keys.sealerOf(options.config.name);
     this.#owner = owner;
     this.#entries = new Entries({
       limits,
@@ -114,13 +118,13 @@ export class IsolateSandbox implements Sandbox {
   }
 
   #createLink(): IsolateLink {
-    const { nats, peers, presence, calls, services, rateLimits, keys, config, egressDeny } = this.#options;
+    const { nats, peers, presence, calls, services, rateLimits, config, egressDeny } = this.#options;
     const { log } = this.#owner;
     return createIsolateLink({
       enter: (id, ...message) => this.#entries.enter(id, ...message),
       operations: createOperations({
         ...{ nats, peers, presence, calls, services, rateLimits, config, egressDeny },
-        sealer: keys.sealerOf(config.name),
+        sealer: this.#sealer,
         endOf: (id) => (this.#owner.requests.isOver(id) ? undefined : this.#ends.signalOf(id)),
         hopsOf: (id) => this.#owner.requests.hopsOf(id),
         measure: this.#entries.measure,
@@ -173,7 +177,9 @@ export class IsolateSandbox implements Sandbox {
   begin(id: number, { method, url, headerBlock, body, requestId, deadline, trigger }: IncomingRequest): void {
     this.#entries.open(id);
     const values = [id, method, url, headerBlock, body, requestId, deadline] as const;
-    if (trigger === undefined) this.#entries.enter(id, EnterOp.request, ...values);
+    const opened = openInput(this.#sealer, this.#options.config.name, { url, headerBlock, body });
+    if (trigger === undefined)
+      this.#entries.enter(id, EnterOp.request, ...values, ...(opened === undefined ? [] : [opened]));
     else this.#entries.enter(id, EnterOp.trigger, ...values, TRIGGERS.indexOf(trigger));
   }
 

@@ -49,6 +49,7 @@ export function createKeyChannel(
 
 function createKeptKeys(ask: (label: string, kid: string | undefined) => Promise<LabelKey>): KeySource {
   const byId = new Map<string, Promise<LabelKey>>();
+  const known = new Map<string, LabelKey>();
   const current = new Map<string, { askedAt: number; key: Promise<LabelKey> }>();
   return {
     current(label: string) {
@@ -64,8 +65,12 @@ function createKeptKeys(ask: (label: string, kid: string | undefined) => Promise
     byId(kid: string) {
       const key = byId.get(kid) ?? ask(labelOfKeyId(kid), kid);
       byId.set(kid, key);
-      key.catch(() => byId.delete(kid));
+      key.then(
+        (given) => known.set(kid, given),
+        () => byId.delete(kid),
+      );
       return key;
     },
+    known: (kid) => known.get(kid),
   };
 }

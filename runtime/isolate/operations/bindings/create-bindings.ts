@@ -8,6 +8,7 @@ import { createObjectOperations } from "./objects.ts";
 import { createPublishOperations } from "./publish.ts";
 import { createRateLimitOperations } from "./ratelimit.ts";
 import { createSealOperations } from "./seal.ts";
+import { createSealedServiceOperations } from "./sealed-service.ts";
 import { createServiceOperations } from "./service.ts";
 import { createWorkflowOperations } from "./workflow.ts";
 import { createWorkflowClientOperations } from "./workflow-client.ts";
@@ -42,6 +43,7 @@ export function createBindings({ config, ...parts }: BindingsOptions): HostOpera
     {},
     ...Object.values(operationsOf).map((create) => create(context)),
     createSealOperations(context),
+    createSealedServiceOperations(context),
     config.workflow === undefined ? {} : createWorkflowOperations({ ...context, config }),
   );
 }

@@ -27,6 +27,7 @@ const config = FunctionConfigSchema.parse({
     { name: "KV", kv: "bucket" },
     { name: "FILES", objects: "bucket" },
     { name: "OTHER", service: "other" },
+    { name: "SEALED", service: "other", seal: "payments" },
     { name: "EVENTS", publish: ["orders.*"] },
     { name: "FACTS", events: ["facts.*"] },
     { name: "LIMIT", ratelimit: { limit: 3, periodSeconds: 60 } },
@@ -68,9 +69,10 @@ const RIGHT: Record<string, unknown[]> = {
   "workflows.start": ["ORDERS", "id", '{"t":"start"}'],
   "workflows.send": ["ORDERS", "id", '{"t":"cancel","id":"1"}'],
   "workflows.last": ["ORDERS", "id", 0],
-  // Without keys neither goes beyond its arguments.
-  "seal.seal": ["payments", ["field", "customers", "card"], "text"],
-  "seal.open": ["payments", ["field", "customers", "card"], "text"],
+  // Without keys none of the three goes beyond its arguments.
+  "seal.seal": ["payments", '["field","customers","card"]', "text"],
+  "seal.open": ["payments", '["field","customers","card"]', "text"],
+  "service.call": ["SEALED", "pay", "", "{}"],
   "service.fetch": ["OTHER", "GET", "http://other/", "", undefined],
   "publish.request": ["EVENTS", "orders.x", "data", [], 50],
 };
@@ -99,7 +101,8 @@ const HOSTILE: unknown[] = [
 
 it("has an operation for each kind of call, and these arguments are right", async () => {
   expect(Object.keys(operations).sort()).toEqual(Object.keys(RIGHT).sort());
-  const expected = new Set(["objects.read", "publish.request", "events.once", "seal.seal", "seal.open"]);
+  const sealing = ["seal.seal", "seal.open", "service.call"];
+  const expected = new Set(["objects.read", "publish.request", "events.once", ...sealing]);
   for (const [name, values] of Object.entries(RIGHT)) {
     const error = await call(name, values);
     expect({ name, error: error?.message }).toEqual({

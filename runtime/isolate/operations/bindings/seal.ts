@@ -12,6 +12,8 @@ import { createSealing, type Sealing } from "./sealing.ts";
 const KINDS: ReadonlySet<unknown> = new Set(["call", "event", "field", "journal"]);
 const MAX_PARTS = 20;
 const MAX_PART_LENGTH = 2_048;
+/** Upper bound of a place as JSON, where a character may take six. */
+const MAX_PLACE_LENGTH = 6 * MAX_PARTS * (MAX_PART_LENGTH + 1);
 
 export function createSealOperations({ sealer }: Pick<BindingContext, "sealer">): HostOperations {
   const made = new Map<string, Sealing>();
@@ -21,17 +23,13 @@ export function createSealOperations({ sealer }: Pick<BindingContext, "sealer">)
     return sealing;
   };
   return {
-    "seal.seal": async ([label, place, text]) => {
-      const bytes = Buffer.from(readText(text));
-      const sealed = await sealingOf(readText(label)).seal(bytes, readPlace(place));
-      return Buffer.from(sealed).toString("latin1");
-    },
-    "seal.open": async ([label, place, value]) => {
+    "seal.seal": ([label, place, text]) =>
+      sealingOf(readText(label)).sealText(readText(text), readPlace(place)),
+    "seal.open": ([label, place, value]) => {
       const sealed = readText(value);
       const wanted = label === undefined || label === null ? labelOfSealed(sealed) : readText(label);
       // A text that is not sealed is refused by its own code, under any label.
-      const opened = await sealingOf(wanted ?? "none").open(Buffer.from(sealed), readPlace(place));
-      return Buffer.from(opened).toString();
+      return sealingOf(wanted ?? "none").openText(sealed, readPlace(place));
     },
   };
 }
@@ -41,7 +39,9 @@ function readText(value: unknown): string {
   throw new CallError("TypeError", "a value is sealed as a text without lone surrogates");
 }
 
-function readPlace(value: unknown): SealPlace {
+/** A place comes as JSON: calls whose values are texts leave an isolate together. */
+function readPlace(text: unknown): SealPlace {
+  const value = typeof text === "string" && text.length <= MAX_PLACE_LENGTH ? parsed(text) : undefined;
   const isPlace =
     Array.isArray(value) &&
     value.length > 1 &&
@@ -50,4 +50,12 @@ function readPlace(value: unknown): SealPlace {
     KINDS.has(value[0]);
   if (isPlace) return value as unknown as SealPlace;
   throw new CallError("TypeError", "a place is a kind, and the names of its parts");
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -12,6 +12,8 @@ import { CallError } from "../../process/host-calls.ts";
 export interface Sealing {
   seal(bytes: Uint8Array, place: SealPlace): Promise<Uint8Array>;
   open(sealed: Uint8Array, place: SealPlace): Promise<Uint8Array>;
+  sealText(text: string, place: SealPlace): Promise<string>;
+  openText(sealed: string, place: SealPlace): Promise<string>;
   sealStream(source: AsyncIterable<Uint8Array>, place: SealPlace): AsyncGenerator<Uint8Array, void>;
   openStream(source: AsyncIterable<Uint8Array>, place: SealPlace): AsyncGenerator<Uint8Array, void>;
   readonly label: string;
@@ -25,6 +27,8 @@ export function createSealing(sealer: Sealer | undefined, label: string): Sealin
     label,
     seal: (bytes, place) => telling(sealer.seal(label, bytes, place)),
     open: (sealed, place) => telling(sealer.open(label, sealed, place)),
+    sealText: (text, place) => telling(sealer.sealText(label, text, place)),
+    openText: (sealed, place) => telling(sealer.openText(label, sealed, place)),
     sealStream: (source, place) => tellingAll(sealer.sealStream(label, source, place)),
     openStream: (source, place) => tellingAll(sealer.openStream(label, source, place)),
   };
@@ -80,7 +84,8 @@ export function sealObjects(store: ByteObjects, bucket: string, sealing: Sealing
   };
 }
 
-async function telling<T>(work: Promise<T>): Promise<T> {
+/** A refusal by its code, which the isolate gets to see. */
+export async function telling<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
     throw told(error);
   });

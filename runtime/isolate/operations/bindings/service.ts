@@ -11,10 +11,9 @@ import {
   MAX_HOPS,
   PROBLEM_CONTENT_TYPE,
 } from "../../../../contracts/index.ts";
-import { Inline } from "../../../../web/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import type { BindingContext } from "./binding-context.ts";
-import { callFromIsolate } from "./service-exchange.ts";
+import { callFromIsolate, openReply } from "./service-exchange.ts";
 import { headOf, readCall } from "./service-request.ts";
 import { answerOf, type ServiceAnswer } from "./service-response.ts";
 
@@ -43,16 +42,12 @@ export function createServiceOperations({
       const head = headOf(call, { ...{ requestId, hops, caller }, trace: context.trace });
       if (head === undefined) throw new CallError("TypeError", "The request has a field that cannot be sent");
       const { body, method } = call;
-      const reply = await callFromIsolate(
-        { streams, services },
-        { service, head, body, endsAtMs },
-        context,
-        endOf(context.owner),
-      );
+      const reply = await callFromIsolate({ streams, services }, { service, head, body, endsAtMs }, context);
       if (reply.kind === "failed") return failed(reply.code);
       const answer = answerOf(reply.told, method, failed);
-      if (reply.kind === "stream") return { ...answer, body: reply.stream };
-      return answer.body instanceof ArrayBuffer ? answer : new Inline(answer);
+      if (reply.kind === "stream")
+        return { ...answer, body: openReply(reply, context, endOf(context.owner)) };
+      return answer;
     },
   };
 }

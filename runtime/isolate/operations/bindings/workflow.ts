@@ -17,11 +17,14 @@ import { createHeaders, Journals, type Nats, toMessage, type WorkflowName } from
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
+import { tellingAway } from "./journal-failure.ts";
 import { createSealedJournals, type SealedJournals } from "./sealed-journals.ts";
 import { createSealing } from "./sealing.ts";
 import { inTrace, readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
 import { WorkflowRuns } from "./workflow-runs.ts";
 
+/** The states of a workflow that has ended. */
+const ENDS: ReadonlySet<unknown> = new Set(["done", "failed", "cancelled"]);
 /** Room for the headers of a message beside its payload. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -45,7 +48,7 @@ export function createWorkflowOperations({
     id: readId(id),
   });
   const mostBytes = nats.maxPayload - MAX_HEADER_BYTES;
-  return {
+  return tellingAway({
     ...createReadOperations({ journals, nats, nameOf, sealed }),
     "workflow.run": ([id], { owner }) => {
       const end = endOf(owner);
@@ -55,11 +58,11 @@ export function createWorkflowOperations({
     "workflow.append": async ([id, recordValue, after, dueValue, state]) => {
       const name = nameOf(id);
       const clear = readPayload(recordValue, "a record", mostBytes);
-      const record = readPayload(await sealed.sealRecord(name, clear), "a record", mostBytes);
+      const before = readSequence(after);
+      const record = readPayload(await sealed.sealRecord(name, clear, before), "a record", mostBytes);
       const due = readWhole(dueValue, { name: "due", min: 0, max: MAX_TIME_MS });
-      const seq = await journals.append(name, record, readSequence(after), due);
-      const isEnd = state === "done" || state === "failed" || state === "cancelled";
-      if (seq !== undefined && isEnd) journals.tellEnd(name, seq, record);
+      const seq = await journals.append(name, record, before, due);
+      if (seq !== undefined && ENDS.has(state)) journals.tellEnd(name, seq, record);
       return seq;
     },
     "workflow.start": async ([workflow, id, inputValue, waitValue], { trace }) => {
@@ -104,7 +107,7 @@ export function createWorkflowOperations({
       await nats.flush();
       return undefined;
     },
-  };
+  });
 }
 
 /** A child tells its parent how it ended: a workflow of another parent would never do so. */

@@ -57,6 +57,8 @@ async function receive(message: ToHost): Promise<void> {
       return renewLogin(running, message.renewal);
     case "callees":
       return running?.services.setCallees(message.callees);
+    case "node":
+      return running?.services.onNode(message.node, message.news);
     case "start":
       starting = start(message);
       return starting;
@@ -117,9 +119,9 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   if (running === undefined || stopping !== undefined) {
     return send({ type: "started", instance, outcome: refused });
   }
-  const { node, nats, peers, ledger, door, near, spans } = running;
+  const { node, nats, peers, ledger, door, near, counts, spans } = running;
   const parts = { ...running, ...order, threadFile, isTraced: spans !== undefined };
-  const common = { node, nats, peers, ledger, near, sourceMaps, spans, ...order };
+  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, ...order };
   const place = door?.nextPlace();
   await startReported({
     instance,
