@@ -21,6 +21,7 @@ import { schedules } from "./rows/schedules.ts";
 import { sealedCalls } from "./rows/sealed-calls.ts";
 import { sleeping } from "./rows/sleeping.ts";
 import { start } from "./rows/start.ts";
+import { tracesOff } from "./rows/traces-off.ts";
 import { transfer } from "./rows/transfer.ts";
 import { warm } from "./rows/warm.ts";
 import { websocket } from "./rows/websocket.ts";
@@ -36,6 +37,7 @@ export const SECTIONS: Readonly<Record<string, Section>> = {
   asleep,
   idle,
   transfer,
+  "traces-off": tracesOff,
   "fan-out": fanOut,
   websocket,
   grpc,

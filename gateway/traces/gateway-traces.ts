@@ -11,16 +11,15 @@ export class GatewayTraces {
   readonly #traces: Traces;
   readonly #starts = new BoundedMap<string, Start>(MAX_STARTS);
 
+  readonly #startOf = (service: string) => this.#starts.get(service);
+
   constructor(traces: Traces) {
     this.#traces = traces;
   }
 
   /** Continues the trace that the fields name, or begins one. `startedMs`: by `performance.now()`. */
   begin(fields: FieldList, startedMs: number): RequestTrace {
-    return new RequestTrace({
-      ...{ traces: this.#traces, fields, startedMs },
-      startOf: (service) => this.#starts.get(service),
-    });
+    return new RequestTrace({ traces: this.#traces, fields, startedMs, startOf: this.#startOf });
   }
 
   /** Listens to starts, beside another observer. */

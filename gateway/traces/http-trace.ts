@@ -20,6 +20,7 @@ const KNOWN: ReadonlySet<string> = new Set([...HTTP_METHODS, "CONNECT", "TRACE"]
 
 /** The query stays out: it often has secrets. */
 export function describeHttp(trace: RequestTrace, facts: HttpFacts): void {
+  if (!trace.isRecorded) return;
   const { method, route, userAgent } = facts;
   const isKnown = KNOWN.has(method);
   trace.describe(`${isKnown ? method : "HTTP"} ${route}`, {
@@ -53,6 +54,7 @@ const FIRST_SERVER_ERROR = 500;
 
 /** `isWhole`: the answer was written to its end. */
 export function endHttp(trace: RequestTrace, status: number, isWhole: boolean): void {
+  if (!trace.isRecorded) return;
   const attributes: Attributes = { "http.response.status_code": status };
   if (!isWhole) trace.end({ attributes, error: "aborted" });
   else trace.end({ attributes, error: status >= FIRST_SERVER_ERROR ? String(status) : undefined });

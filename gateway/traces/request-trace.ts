@@ -25,6 +25,8 @@ import {
 /** The name of the gateway's own spans. */
 const SERVICE = "narun-gateway";
 
+const NONE: Attributes = {};
+
 /** The start of an instance that requests waited for. */
 export interface Start {
   /** By `performance.now()`. */
@@ -55,9 +57,9 @@ export class RequestTrace {
   readonly #context: TraceContext;
   readonly #parent: TraceContext | undefined;
   readonly #state: string | undefined;
-  #dispatchedMs = performance.now();
+  #dispatchedMs = 0;
   #name = "";
-  #attributes: Attributes = {};
+  #attributes: Attributes = NONE;
   #error: string | undefined;
   #isOver = false;
 
@@ -69,6 +71,12 @@ export class RequestTrace {
     this.#parent = context;
     this.#state = state;
     this.#context = childOf({ traceId, spanId: "", isSampled: sampler(traceId, context) });
+    this.dispatched();
+  }
+
+  /** Whether spans are made of it. Else nothing needs its description. */
+  get isRecorded(): boolean {
+    return this.#context.isSampled;
   }
 
   /** The `traceparent` for the function. */
@@ -88,7 +96,7 @@ export class RequestTrace {
 
   /** The request goes to dispatch. Default: it did when its trace began. */
   dispatched(): void {
-    this.#dispatchedMs = performance.now();
+    if (this.isRecorded) this.#dispatchedMs = performance.now();
   }
 
   /** Dispatch has an answer, or gave the request up. */

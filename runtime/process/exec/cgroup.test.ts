@@ -1,10 +1,26 @@
-/** The cgroups of programs, in a folder that has the files of cgroupfs: no kernel reads them. */
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+/**
+ * The cgroups of programs, in a folder that has the files of cgroupfs, which no kernel reads; and on the kernel, where a cgroup v2 is
+ * mounted that this process may write to.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { FunctionConfig } from "../../../contracts/index.ts";
 import { runProgram } from "../../../machine/index.ts";
+import { eventually } from "../../../test/harness/eventually.ts";
 import { enterCgroup, findCgroup, killCgroup, leaveCgroup, makeCgroup } from "./cgroup.ts";
 import { confine } from "./confinement.ts";
 import { lookForMeans } from "./exec.ts";
@@ -116,5 +132,48 @@ describe("the cgroup of a program", () => {
       /it has no controllers memory, cpu/,
     );
     expect(confine({ ...facts, means: { ...means, cgroup: "none" } })).toMatch(/cpuCores needs .*: none/);
+  });
+});
+
+/** The mount of cgroup v2, where groups can be made below it: in some machines without controllers, as version 1 has them. */
+function writableMount(): string | undefined {
+  try {
+    const mount = /^\S+ (\S+) cgroup2 /m.exec(readFileSync("/proc/mounts", "utf8"))?.[1];
+    if (mount === undefined) return undefined;
+    const probe = mkdtempSync(join(mount, "narun-probe-"));
+    rmdirSync(probe);
+    return mount;
+  } catch {
+    return undefined;
+  }
+}
+
+const mount = writableMount();
+
+describe.skipIf(mount === undefined)("a cgroup of the kernel", () => {
+  const folder = join(mount ?? "", `narun-test-${process.pid}`);
+
+  it("has the program and the children that left its group and session, ends them together, and goes", async () => {
+    makeCgroup(folder, {});
+    const script = "setsid /bin/sleep 300 & echo; wait";
+    const [file = "", ...args] = [...enterCgroup(folder), "/bin/sh", "-c", script];
+    const program = spawn(file, args, { stdio: ["ignore", "pipe", "ignore"] });
+    const ended = once(program, "exit");
+    await once(program.stdout, "data");
+    const pids = () => readFileSync(join(folder, "cgroup.procs"), "utf8").trim().split("\n");
+    await eventually(() => expect(pids()).toHaveLength(2));
+    expect(pids()).toContain(String(program.pid));
+    killCgroup(folder);
+    expect(await ended).toEqual([null, "SIGKILL"]);
+    await eventually(() => expect(pids()).toEqual([""]));
+    leaveCgroup(folder);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it("is not made where the kernel hands the controller of a limit on to no group", () => {
+    const handed = readFileSync(join(mount ?? "", "cgroup.subtree_control"), "utf8");
+    if (/\bpids\b/.test(handed)) return;
+    expect(() => makeCgroup(folder, { pids: 5 })).toThrow(/NODE_CANNOT_CONFINE|pids\.max/);
+    expect(existsSync(folder)).toBe(false);
   });
 });
