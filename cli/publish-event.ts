@@ -3,7 +3,14 @@
  *
  * I1  A value for a subject that a function hears sealed leaves sealed, or with `--allow-clear`.
  */
-import { headerNames, isEventSubject, LabelSchema, NarunError, type SealPlace } from "../contracts/index.ts";
+import {
+  headerNames,
+  isEventPattern,
+  isEventSubject,
+  LabelSchema,
+  NarunError,
+  type SealPlace,
+} from "../contracts/index.ts";
 import { findSealedHearers, type SealedHearer } from "../control/index.ts";
 import { type Nats, openEvents } from "../nats/index.ts";
 import { openerOf } from "./open-sealed.ts";
@@ -31,7 +38,7 @@ export async function publishEvent(
   subject = "",
   text?: string,
 ): Promise<void> {
-  if (!isEventSubject(subject)) throw wrongUse("narun events publish needs a subject without wildcards");
+  requireSubject(subject);
   const { eventKey: key, retain, ttl: ttlSeconds, id } = options;
   const nats = await connect();
   // An event without a value takes the retained one away, and is in clear.
@@ -44,6 +51,15 @@ export async function publishEvent(
   const state = published.isDuplicate ? "was there already" : "published";
   const how = label === undefined ? "" : ` (sealed for ${label})`;
   output.line(`${output.colours.bold(subject)}  ${state}${how}: ${published.sequence}`);
+}
+
+function requireSubject(subject: string): void {
+  if (isEventSubject(subject)) return;
+  if (subject === "") throw wrongUse("narun events publish needs a subject");
+  if (isEventPattern(subject)) throw wrongUse("narun events publish needs a subject without wildcards");
+  throw wrongUse(
+    `${JSON.stringify(subject)} is no subject of events: words between dots, without spaces, of at most 512 characters`,
+  );
 }
 
 /** The label to seal for. Undefined: the event goes in clear, and may. */

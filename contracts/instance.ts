@@ -48,6 +48,11 @@ export const AnnouncementSchema = z.discriminatedUnion("state", [
     routes: ConsumerRoutesSchema.optional().catch(undefined),
     /** How long the start took, in milliseconds, by phase. */
     phases: z.record(z.string(), z.number()).default({}),
+    /**
+     * It has been ready, and so many places are free: gateways wait for them, as it has refused their requests. Undefined: it has
+     * just become ready.
+     */
+    room: z.int().min(0).optional(),
   }),
   z.object({ ...Common, state: z.literal("draining") }),
   z.object({

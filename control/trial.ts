@@ -26,8 +26,8 @@ export interface TrialOptions {
   onNode?: (node: string) => void;
 }
 
-/** How long a node may take to answer. It ends a looping module earlier by itself. */
-const TRIAL_TIMEOUT_MS = 15_000;
+/** How long a node may take to answer: a busy machine is slow to start a process. It ends a looping module earlier by itself. */
+const TRIAL_TIMEOUT_MS = 45_000;
 
 /** Refusals that do not blame the function: another node may accept it. */
 const REFUSALS = new Set(["MODE_UNSUPPORTED", "NODE_FULL", "NODE_STOPPING"]);

@@ -21,6 +21,8 @@ export interface SendableHead {
 /** A target's answer, or the head of an answer whose body follows in frames. */
 export interface Reply {
   readonly data: Uint8Array;
+  /** The same as a text, where it came as such. */
+  readonly text?: string | undefined;
   /** Whether it is an error of the target. */
   readonly isError: boolean;
   /**

@@ -5,6 +5,8 @@ export interface Candidate {
   readonly concurrency: number;
   /** Requests that this gateway has under way there. */
   readonly inFlight: number;
+  /** Places that others have. Default: none. */
+  readonly taken?: number;
 }
 
 /**
@@ -22,7 +24,7 @@ export function chooseInstance<T extends Candidate>(
   let seen = 0;
   // Reservoir sampling of two: every request comes here, and a filtered copy would be garbage.
   for (const candidate of ready) {
-    if (candidate.inFlight >= candidate.concurrency) continue;
+    if (candidate.inFlight + (candidate.taken ?? 0) >= candidate.concurrency) continue;
     if (mustBeLive && candidate.revision !== liveRevision) continue;
     seen += 1;
     if (first === undefined) first = candidate;

@@ -59,6 +59,7 @@ export class Direct {
     this.#instances = new Instances({
       ...{ nats, links: undefined, isSelective: true, log },
       onReady: nothing,
+      onRoom: nothing,
       onSilent: nothing,
       onLost: (instance) => this.#dispatcher.hear("gone", ({ target }) => target === instance),
       onNode: nothing,

@@ -85,6 +85,7 @@ export class Dispatch {
       log,
       onNode: (node) => this.#nodes.expect(node),
       onReady: (...ready) => this.#onReady(...ready),
+      onRoom: ({ service }) => this.dispatcher.onNews(service),
       onSilent: (instance) => this.dispatcher.hear("silent", ({ target }) => target === instance),
       onLost: (instance) => {
         this.consumers.remove(instance.service, instance.id);

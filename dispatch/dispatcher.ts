@@ -124,7 +124,7 @@ export class Dispatcher {
     this.#pump(service);
   }
 
-  /** The wire of a service is known, or its spec is another: requests that waited for that can be sent. */
+  /** The wire of a service is known, its spec is another, or an instance has room: requests that waited for that can be sent. */
   onNews(service: string): void {
     this.#pump(service);
   }
@@ -371,7 +371,8 @@ export class Dispatcher {
       job.hasTriedShared = true;
     } else if (verdict === "draining" && target !== "shared") instances.markDraining(target);
     else if (target !== "shared" && verdict === "no-responders") instances.markUnreachable(target);
-    else if (verdict === "full") job.isTurnedAway = true;
+    else if (verdict === "full" && job.request.onUnplaced !== undefined) job.isTurnedAway = true;
+    else if (verdict === "full" && target !== "shared") instances.markFull(target);
     this.#park(job, isTried ? "admit" : "readmit");
   }
 

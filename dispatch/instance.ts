@@ -27,6 +27,8 @@ export interface Instance {
   setAsideAtMs: number;
   /** Requests that this gateway has under way there; the dispatcher counts. */
   inFlight: number;
+  /** Places that others have, as far as this process knows (room.ts). */
+  taken: number;
 }
 
 /** How an instance is reached on its own machine. */
@@ -53,7 +55,7 @@ export function createInstance(facts: InstanceFacts): Instance {
   const { id, service, node, revision, concurrency, isProgram = false } = facts;
   return {
     ...{ id, service, node, revision, concurrency, isProgram },
-    ...{ socket: undefined, state: "ready", isOrphan: false, inFlight: 0, setAsideAtMs: 0 },
+    ...{ socket: undefined, state: "ready", isOrphan: false, inFlight: 0, taken: 0, setAsideAtMs: 0 },
   };
 }
 

@@ -30,6 +30,7 @@ import {
 } from "./instance.ts";
 import type { Log } from "./log.ts";
 import { createOrphans, type Orphans } from "./orphans.ts";
+import { Rooms } from "./room.ts";
 
 export interface InstancesOptions {
   nats: Nats;
@@ -40,6 +41,8 @@ export interface InstancesOptions {
   log: Log;
   /** An instance can take requests. `announcement`: it said so itself, just now. */
   onReady(instance: Instance, announcement: ReadyAnnouncement | undefined): void;
+  /** It may have places again. */
+  onRoom(instance: Instance): void;
   /** Its node is silent. */
   onSilent(instance: Instance): void;
   onLost(instance: Instance): void;
@@ -58,6 +61,7 @@ export class Instances {
   readonly #options: InstancesOptions;
   readonly #byId = new Map<string, Instance>();
   readonly #readyByService = new Map<string, readonly Instance[]>();
+  readonly #rooms: Rooms;
   readonly #departures = new Departures();
   readonly #orphans: Orphans;
   readonly #subscription: Subscription | undefined;
@@ -65,6 +69,7 @@ export class Instances {
 
   constructor(options: InstancesOptions) {
     this.#options = options;
+    this.#rooms = new Rooms((instance) => options.onRoom(instance));
     this.#orphans = createOrphans(options.nats, (id) => this.#lose(id));
     if (options.isSelective !== true) this.#subscription = this.#listen(subjects.announcementsAll);
   }
@@ -83,6 +88,7 @@ export class Instances {
     for (const instance of [...this.#byId.values()]) {
       if (instance.service !== service) continue;
       this.#byId.delete(instance.id);
+      this.#rooms.forget(instance);
       this.#setState(instance, "draining");
     }
   }
@@ -101,6 +107,11 @@ export class Instances {
     if (instance.state !== "ready") return;
     instance.setAsideAtMs = performance.now();
     this.#setState(instance, "unreachable");
+  }
+
+  /** It had no place for a request. */
+  markFull(instance: Instance): void {
+    if (this.#byId.get(instance.id) === instance) this.#rooms.full(instance);
   }
 
   /** It said that it drains. */
@@ -148,6 +159,7 @@ export class Instances {
 
   close(): void {
     this.#orphans.close();
+    this.#rooms.close();
     this.#subscription?.unsubscribe();
     for (const subscription of this.#followed.values()) subscription.unsubscribe();
   }
@@ -169,9 +181,11 @@ export class Instances {
       case "starting":
         return;
       case "ready": {
-        const { concurrency, socket, routes, isProgram } = announcement;
+        const { concurrency, socket, routes, isProgram, room } = announcement;
+        const known = this.#byId.get(id);
         const facts = { id, service, node, revision, concurrency, socket, routes, isProgram };
-        this.#markReady(facts, true, announcement);
+        if (room !== undefined && known?.state === "ready") this.#rooms.told(known, room);
+        else this.#markReady(facts, true, announcement);
         break;
       }
       case "draining":
@@ -234,6 +248,7 @@ export class Instances {
     const instance = this.#byId.get(id);
     if (instance === undefined) return;
     this.#byId.delete(id);
+    this.#rooms.forget(instance);
     this.#orphans.remove(id);
     this.#setState(instance, "draining");
     this.#options.onLost(instance);

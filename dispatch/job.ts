@@ -13,7 +13,7 @@ import type { Wires } from "./wires.ts";
 export interface DispatchRequest {
   service: string;
   head: SendableHead;
-  data: Uint8Array;
+  data: Uint8Array | string;
   /** Whether the answer may come as a stream. `rest`: the body beyond `data`. */
   streams: boolean;
   rest?: RemainingBody | undefined;
@@ -85,7 +85,7 @@ export interface DispatchObserver {
 
 export interface DispatcherOptions {
   nats: Nats;
-  instances: Pick<Instances, "ready" | "markUnreachable" | "markDraining">;
+  instances: Pick<Instances, "ready" | "markUnreachable" | "markDraining" | "markFull">;
   specOf(service: string): DispatchSpec | undefined;
   /** Chooses one of the ready instances. Default: as choose.ts does. */
   choose?(

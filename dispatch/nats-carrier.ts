@@ -42,7 +42,8 @@ export function createNatsCarrier(options: NatsCarrierOptions): NatsCarrier {
     // A call of gRPC has one form, whichever form HTTP has.
     const isCall = headers.has(headerNames.grpcMethod);
     const isBhttp = !isCall && wires.now(service) === "bhttp";
-    const message = isBhttp ? bhttpMessage(headers, request.data, service) : { headers, data: request.data };
+    const { data } = request;
+    const message = isBhttp ? bhttpMessage(headers, bytesOf(data), service) : { headers, data };
     const read = (reply: Message) => {
       if (isBhttp) return readBhttpAnswer(reply);
       return !isCall && wantsBhttp(reply) && wires.learn(service, "bhttp")
@@ -81,6 +82,10 @@ export function createNatsCarrier(options: NatsCarrierOptions): NatsCarrier {
       }
     },
   };
+}
+
+function bytesOf(data: Uint8Array | string): Uint8Array {
+  return typeof data === "string" ? Buffer.from(data) : data;
 }
 
 class NatsSending implements Sending {

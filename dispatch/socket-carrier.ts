@@ -13,6 +13,7 @@ import {
   encodeError,
   encodeReply,
   type Frame,
+  type FrameBody,
   type Headers,
   linesOf,
   readResponseBlock,
@@ -115,7 +116,7 @@ class SocketSending implements Sending, ReplyReceiver {
     this.#pending.release();
   }
 
-  onResponse(status: number, block: string, body: Uint8Array | undefined): void {
+  onResponse(status: number, block: string, body: FrameBody): void {
     const reply = new SocketReply(status, block, body ?? NO_BYTES);
     if (this.#hasHead) this.onEnd();
     else this.#events.onAnswer(this.#job, { kind: "reply", reply });
@@ -168,14 +169,22 @@ const NO_BYTES = new Uint8Array();
 
 class SocketReply implements Reply {
   readonly isError = false;
-  readonly data: Uint8Array;
+  readonly #data: Uint8Array | string;
   readonly #status: number;
   readonly #block: string;
 
-  constructor(status: number, block: string, data: Uint8Array) {
-    this.data = data;
+  constructor(status: number, block: string, data: Uint8Array | string) {
+    this.#data = data;
     this.#status = status;
     this.#block = block;
+  }
+
+  get data(): Uint8Array {
+    return typeof this.#data === "string" ? Buffer.from(this.#data) : this.#data;
+  }
+
+  get text(): string | undefined {
+    return typeof this.#data === "string" ? this.#data : undefined;
   }
 
   read(): DecodedReply {

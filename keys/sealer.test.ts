@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { SealPlace } from "../contracts/index.ts";
 import { grant, revoke, rotate } from "./changes.ts";
+import { IS_LAST, NUMBER, STREAM } from "./part.ts";
+import { digestOfPlace, PLACE } from "./place.ts";
 import { clearBytesOf, clearBytesOfStream } from "./sealed-size.ts";
+import { openStream } from "./sealed-stream.ts";
 import { createTestNetwork, type TestNetwork } from "./testing/network.ts";
 
 const place: SealPlace = ["kv", "customers", "42"];
@@ -254,5 +257,21 @@ describe("a sealed stream", () => {
     expect(await codeOf(join(sealer.openStream("payments", inChunks(big, 50_000), place)))).toBe(
       "SEAL_MISSING",
     );
+  });
+
+  it("is over with its last part: a holder of the label cannot append another one of the right number", async () => {
+    const network = await withLabel();
+    const texts = network.texts("service:shop", "node:n1");
+    const part = (number: number, isLast: boolean) =>
+      texts.seal("payments", Buffer.from(`part ${number}`), {
+        ...{ [PLACE]: digestOfPlace(place), [STREAM]: "one", [NUMBER]: number, [IS_LAST]: isLast },
+      });
+    const open = async (...lines: string[]) =>
+      codeOf(join(openStream(texts, "payments", inChunks(Buffer.from(lines.join("\n")), 4_096), place)));
+    const [first, last] = [await part(0, false), await part(1, true)];
+    expect(await open(first, last)).toBe("none");
+    for (const isLast of [true, false])
+      expect(await open(first, last, await part(2, isLast))).toBe("SEAL_CUT_OFF");
+    expect(await open(first, await part(1, false))).toBe("SEAL_CUT_OFF");
   });
 });

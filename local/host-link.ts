@@ -29,10 +29,10 @@ import { type Backoff, createBackoff } from "../machine/index.ts";
 import { FrameConnection, type FrameLease } from "./frame-connection.ts";
 import { ReleasedNumbers } from "./released-numbers.ts";
 
-/** Hears the replies to one request. The body of a whole response is its own. */
+/** Hears the replies to one request. The body of a whole response is its own; a text of the same process stays one. */
 export interface ReplyReceiver {
   /** The whole response. The request is over. */
-  onResponse(status: number, block: string, body: Uint8Array | undefined): void;
+  onResponse(status: number, block: string, body: FrameBody): void;
   /** The head of a streamed response: frames follow. */
   onHead(status: number, block: string): void;
   /** An error of the catalogue. The request is over. */

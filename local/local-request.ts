@@ -40,8 +40,8 @@ export interface LocalRequest {
   readonly timeoutMs: number;
   /** See `readRequestHead`. */
   readonly head: string;
-  /** The body, or its beginning: valid during the call that hands the request over. */
-  readonly body: Uint8Array | undefined;
+  /** The body, or its beginning: valid during the call that hands the request over. A text of the same process stays one. */
+  readonly body: FrameBody;
   /** The beginning of the ids of its requester's requests. */
   readonly prefix: string;
   /** The id of the request: the subject of its replies over NATS. */

@@ -81,7 +81,7 @@ class NearRequest implements LocalRequest {
   readonly hops: number;
   readonly timeoutMs: number;
   readonly head: string;
-  readonly body: Uint8Array | undefined;
+  readonly body: FrameBody;
   readonly #options: NearLinkOptions;
   readonly #to: ReplyReceiver;
   #isFinished = false;
@@ -94,8 +94,7 @@ class NearRequest implements LocalRequest {
     this.hops = request.hops;
     this.timeoutMs = request.timeoutMs;
     this.head = request.head;
-    const body = bytesOf(request.body);
-    this.body = body?.byteLength === 0 ? undefined : body;
+    this.body = request.body?.length === 0 ? undefined : request.body;
     this.#to = to;
   }
 
@@ -120,8 +119,8 @@ class NearRequest implements LocalRequest {
     this.#isFinished = true;
     if (this.isReleased) return true;
     // The body is its receiver's own from now on.
-    const own = copyOf(body);
-    this.#to.onResponse(status, block, own.byteLength === 0 ? undefined : own);
+    const own = typeof body === "string" ? body : copyOf(body);
+    this.#to.onResponse(status, block, own.length === 0 ? undefined : own);
     return true;
   }
 
@@ -162,8 +161,4 @@ const NO_BYTES = new Uint8Array();
 function copyOf(body: FrameBody): Uint8Array {
   if (body === undefined) return NO_BYTES;
   return typeof body === "string" ? Buffer.from(body) : new Uint8Array(body);
-}
-
-function bytesOf(body: FrameBody): Uint8Array | undefined {
-  return typeof body === "string" ? Buffer.from(body) : body;
 }

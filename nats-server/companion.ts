@@ -18,7 +18,7 @@ export interface CompanionOptions {
   /** The access of the lone server. */
   access: ServerAccess;
   hasJetStream: boolean;
-  log: Pick<Logger, "debug" | "warn">;
+  log: Pick<Logger, "debug">;
   onSpawn?: ((pid: number) => void) | undefined;
   signal: AbortSignal;
 }
@@ -65,7 +65,8 @@ export async function startCompanion({
       binary,
       configFile,
       portsDir,
-      log,
+      // It loses its cluster and its routes by design: a failure of its start has its last lines.
+      log: { debug: log.debug.bind(log), warn: log.debug.bind(log) },
       onSpawn,
       onLine: () => undefined,
       signal,

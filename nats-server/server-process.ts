@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import { messageOf, NarunError } from "../contracts/index.ts";
 import { lastLines } from "../machine/index.ts";
 import { portsFileOf, waitUntilReady } from "./ready.ts";
+import { isRoutine } from "./routine-lines.ts";
 
 export interface ServerProcess {
   readonly pid: number;
@@ -92,6 +93,7 @@ const LAST_WORDS_TIMEOUT_MS = 200;
 /** Passes the server's lines on, and keeps the last ones. */
 function collectWords(child: ChildProcess, { log, onLine }: ServerProcessOptions): string[] {
   const words: string[] = [];
+  const startedAt = performance.now();
   if (child.stderr === null) return words;
   createInterface({ input: child.stderr }).on("line", (line) => {
     const text = line.replace(/^\[\d+\] \S+ \S+ /, "");
@@ -101,7 +103,8 @@ function collectWords(child: ChildProcess, { log, onLine }: ServerProcessOptions
     if (words.length > LAST_WORDS) words.shift();
     // The look whether it is ready says nothing at its port.
     const isOwnLook = text.endsWith("TLS handshake error: EOF");
-    if (/^\[(WRN|ERR|FTL)\]/.test(text) && !isOwnLook) log.warn({ nats: text }, "nats-server");
+    const isNoise = isOwnLook || isRoutine(text, performance.now() - startedAt);
+    if (/^\[(WRN|ERR|FTL)\]/.test(text) && !isNoise) log.warn({ nats: text }, "nats-server");
     else log.debug({ nats: text }, "nats-server");
   });
   return words;

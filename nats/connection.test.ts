@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { createConnection, createServer } from "node:net";
+import { type AddressInfo, createConnection, createServer } from "node:net";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { eventually } from "../test/harness/eventually.ts";
 import { startTestNats, type TestNats } from "../test/harness/nats.ts";
@@ -233,4 +233,24 @@ test("hears on after the client library threw at a message", async () => {
   expect((await nats.request("sound", "", { timeoutMs: 5_000 })).text()).toBe("heard");
   expect(thrown).toEqual([[fault, "faulty"]]);
   await nats.close();
+});
+
+test("tries again where the server breaks a first connection at its login", async () => {
+  let attempts = 0;
+  // A server that reads its logins anew ends the connections that have not logged in yet.
+  const door = createServer((client) => {
+    attempts += 1;
+    const upstream = createConnection(server.port, "127.0.0.1");
+    client.on("error", () => upstream.destroy()).on("close", () => upstream.destroy());
+    upstream.on("error", () => client.destroy()).pipe(client);
+    if (attempts < 3) client.once("data", () => client.resetAndDestroy());
+    else client.pipe(upstream);
+  });
+  await new Promise<void>((resolve) => door.listen(0, "127.0.0.1", resolve));
+  const { port } = door.address() as AddressInfo;
+  const url = `nats://127.0.0.1:${port}`;
+  const nats = await connectNats({ url, name: "test", connectTimeoutMs: 2_000 });
+  expect([attempts, nats.state]).toEqual([3, "connected"]);
+  await nats.close();
+  door.close();
 });

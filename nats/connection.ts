@@ -1,4 +1,4 @@
-import { createInbox, type NatsConnection, TimeoutError } from "@nats-io/transport-node";
+import { createInbox, type NatsConnection } from "@nats-io/transport-node";
 import { inboxRoots, NarunError, ROLES, type Role } from "../contracts/index.ts";
 import { ClusterView } from "./cluster-view.ts";
 import { type ConnectionState, ConnectionStatus } from "./connection-status.ts";
@@ -7,8 +7,9 @@ import type { Headers } from "./headers.ts";
 import { inboxOf } from "./identity/claims.ts";
 import { followChangedLogin } from "./login/changed-login.ts";
 import { connectFailure, createRefusals, isTlsFailure } from "./login/connect-failure.ts";
-import { createFirstLogins } from "./login/first-logins.ts";
+import { createFirstLogins, openFirst } from "./login/first-logins.ts";
 import { answerOf, combine, followLogin, type LoginTexts, type NatsLogin, tlsOf } from "./login/login.ts";
+import { LoginRenewal } from "./login/renew-login.ts";
 import { followMajority } from "./majority.ts";
 import type { Message, MessageParts } from "./message.ts";
 import { createOutbox, type Outbox } from "./outbox.ts";
@@ -20,6 +21,7 @@ import { parseServers, shuffled } from "./server-addresses.ts";
 import { isRecentServer } from "./server-version.ts";
 import { openSubjectSet, type SubjectSet } from "./subject-set.ts";
 import { type Subscription, Subscriptions } from "./subscriptions.ts";
+import { throwLater } from "./throw-later.ts";
 import { openWire } from "./transport/open-wire.ts";
 import type { FrameSink } from "./transport/splitter.ts";
 import type { NatsTransport, Wire, WireOptions, WireWriter } from "./transport/wire.ts";
@@ -87,8 +89,10 @@ export interface Nats {
   readonly role: Role | undefined;
   /** A subject for replies that this login may hear, and no other has. */
   createInbox(): string;
-  /** Logs in anew, with the login of now. Resolves when the server has taken it; what broke off meanwhile broke as by a lost connection. */
+  /** Logs in anew, with the login of now. Resolves when the server has taken it. No request is lost; streams break off. */
   renewLogin(): Promise<void>;
+  /** The connection is about to be another one: what leaves now may get lost. */
+  readonly isRenewing: boolean;
   /** Calls back on every change of state; returns the function that ends it. */
   onState(listener: (state: ConnectionState) => void): () => void;
   publish(subject: string, data: Uint8Array | string, headers?: Headers): void;
@@ -187,8 +191,11 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
       return answerOf(taken, nonce);
     },
   };
-  const { wire, transport } = await openWire(settings, choice).catch((error: unknown) => {
-    throw connectFailure(url, error instanceof TimeoutError ? (socketError ?? error) : error, readLogin());
+  const { wire, transport } = await openFirst(
+    () => openWire(settings, choice),
+    () => socketError,
+  ).catch((error: unknown) => {
+    throw connectFailure(url, error, readLogin());
   });
   isThere = true;
   const { connection } = wire;
@@ -243,12 +250,14 @@ class OpenConnection implements Nats {
   readonly onRefused: Nats["onRefused"];
   readonly send: Nats["send"];
   readonly reserve: Nats["reserve"];
+  readonly renewLogin: Nats["renewLogin"];
   readonly replyPrefix: string;
   readonly #wire: Wire;
   readonly #status: ConnectionStatus;
   readonly #writer: WireWriter;
   readonly #outbox: Outbox;
   readonly #subscriptions: Subscriptions;
+  readonly #renewal: LoginRenewal;
   readonly #requestParts: RequestParts;
   readonly #parts: MessageParts;
   readonly #copies: () => CopiesChoice;
@@ -285,6 +294,8 @@ class OpenConnection implements Nats {
       onRefused: permissions.listen,
       onHandlerError,
     });
+    this.#renewal = new LoginRenewal({ connection, requester, status, outbox: this.#outbox });
+    this.renewLogin = () => this.#renewal.renew();
     this.send = requester.send.bind(requester);
     this.reserve = requester.reserve.bind(requester);
     this.replyPrefix = requester.prefix;
@@ -319,18 +330,8 @@ class OpenConnection implements Nats {
     return createInbox(this.#inboxPrefix);
   }
 
-  async renewLogin(): Promise<void> {
-    const { connection } = this;
-    if (connection.isClosed()) return;
-    // Messages that were sent before leave with the former login.
-    if (this.state === "connected") await this.flush().catch(() => undefined);
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const stop = this.#status.listen((state) => {
-      if (state !== "reconnecting") resolve();
-    });
-    await connection.reconnect();
-    await promise;
-    stop();
+  get isRenewing(): boolean {
+    return this.#renewal.isUnderWay;
   }
 
   onState(listener: (state: ConnectionState) => void): () => void {
@@ -374,8 +375,10 @@ class OpenConnection implements Nats {
   }
 
   flush(): Promise<void> {
-    this.#outbox.flush();
-    return this.connection.flush();
+    return this.#renewal.after(() => {
+      this.#outbox.flush();
+      return this.connection.flush();
+    });
   }
 
   async confirm(subscriptions?: Iterable<Subscription>): Promise<void> {
@@ -385,16 +388,10 @@ class OpenConnection implements Nats {
 
   async close(): Promise<void> {
     if (this.connection.isClosed()) return;
+    this.#renewal.end();
     this.#outbox.flush();
     // A connection that is away has no server to flush to.
     if (this.state === "connected") await this.connection.drain().catch(() => this.connection.close());
     else await this.connection.close();
   }
-}
-
-/** An error thrown inside the client library's callbacks ends its reader, and the connection is deaf from then on. */
-function throwLater(error: unknown): void {
-  queueMicrotask(() => {
-    throw error;
-  });
 }

@@ -18,6 +18,8 @@ export interface Outbox {
    * subject or header field would break the message apart.
    */
   publish(subject: string, data: Uint8Array | string, options?: PublishOptions): void;
+  /** Checks a message as `publish` does, and forms it as it is now. Returns the function that publishes it. */
+  prepare(subject: string, data: Uint8Array | string, options?: PublishOptions): () => void;
   /** As `publish`, to the reply subject of a message, which the server has read already. */
   respond(reply: string, data: Uint8Array | string, headers: Headers | undefined): void;
   flush(): void;
@@ -86,7 +88,8 @@ export function createOutbox({ connection, writer, isAway, onError }: OutboxOpti
     onError(new Error("NATS was away for too long: a message was dropped"), oldest?.message.subject ?? "");
   };
 
-  const send = (message: Outgoing, headers: Headers | undefined) => {
+  /** Completes a message, and returns its size. */
+  const form = (message: Outgoing, headers: Headers | undefined): number => {
     const { subject, payload } = message;
     if (connection.isClosed()) throw new Error(`${subject}: the connection is closed`);
     const fields = headers === undefined ? "" : bytesAsText(formatFields(headers));
@@ -94,6 +97,9 @@ export function createOutbox({ connection, writer, isAway, onError }: OutboxOpti
     const limit = connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
     if (size > limit) throw new RangeError(`${subject}: ${size} bytes are over max_payload (${limit})`);
     message.fields = fields;
+    return size;
+  };
+  const leave = (message: Outgoing, size: number) => {
     const mayLeave = waiting.length === 0 && resuming === undefined && !isAway();
     if (mayLeave && writer.write(message)) return;
     waiting.push({ message, size });
@@ -101,11 +107,17 @@ export function createOutbox({ connection, writer, isAway, onError }: OutboxOpti
     if (waiting.length === 1) setImmediate(flushSoon);
     while (waitingBytes > MAX_HELD_BYTES && !writer.isOpen) dropOldest();
   };
+  const send = (message: Outgoing, headers: Headers | undefined) => leave(message, form(message, headers));
   const payloadOf = (data: Uint8Array | string) => (typeof data === "string" ? bytesAsText(data) : data);
 
   return {
     publish(subject, data, { reply, headers } = {}) {
       send({ subject: checkedSubject(subject), reply, payload: payloadOf(data) }, headers);
+    },
+    prepare(subject, data, { reply, headers } = {}) {
+      const message: Outgoing = { subject: checkedSubject(subject), reply, payload: payloadOf(data) };
+      const size = form(message, headers);
+      return () => leave(message, size);
     },
     respond(reply, data, headers) {
       send({ subject: bytesAsText(reply), payload: payloadOf(data) }, headers);

@@ -6,6 +6,7 @@
  *     unsigned integer of 32 bits carries one.
  * I2  A number is used on one way only: over NATS, or over another one that its owner knows. Replies that come over NATS
  *     reach its owner in both cases, as an answerer may send a kept reply again (ledger.ts).
+ * I3  Requests that are held leave in their order when the hold ends. One that was released by then never leaves.
  */
 import { type NarunError, NumberTable } from "../contracts/index.ts";
 import type { Headers } from "./headers.ts";
@@ -40,6 +41,10 @@ type OnRefused = (refusal: NarunError) => void;
 class Pending implements PendingReply {
   readonly #prefix: string;
   readonly #table: NumberTable<Pending>;
+  /** Called when its first reply comes, or when it is released. */
+  onAnswered: (() => void) | undefined;
+  /** A reply has come: a stream's further ones may follow. */
+  isAnswered = false;
   readonly number: number;
   readonly onReply: OnReply;
   readonly onRefused: OnRefused;
@@ -66,9 +71,24 @@ class Pending implements PendingReply {
     return this.#prefix + formatNumber(this.number);
   }
 
+  get isReleased(): boolean {
+    return this.#table.get(this.number) !== this;
+  }
+
+  noteReply(): void {
+    this.isAnswered = true;
+    this.#tellAnswered();
+  }
+
   release(): void {
     // The number may be another request's by now.
-    if (this.#table.get(this.number) === this) this.#table.delete(this.number);
+    if (!this.isReleased) this.#table.delete(this.number);
+    this.#tellAnswered();
+  }
+
+  #tellAnswered(): void {
+    this.onAnswered?.();
+    this.onAnswered = undefined;
   }
 }
 
@@ -79,6 +99,8 @@ export class Requester {
   readonly #pending = new NumberTable<Pending>();
   #next: number;
   #isSubscribed = false;
+  /** The requests that leave when the hold ends. */
+  #held: { pending: Pending; leave(): void }[] | undefined;
 
   constructor(options: RequesterOptions) {
     this.#options = options;
@@ -98,12 +120,45 @@ export class Requester {
     const wire = world.toWire(subject);
     const pending = this.#add(onReply, onRefused, wire);
     try {
-      outbox.publish(wire, data, { reply: pending.subject, headers });
+      const parts = { reply: pending.subject, headers };
+      if (this.#held === undefined) outbox.publish(wire, data, parts);
+      else this.#held.push({ pending, leave: outbox.prepare(wire, data, parts) });
     } catch (error) {
       pending.release();
       throw error;
     }
     return pending;
+  }
+
+  /**
+   * Holds the requests that come from now on. Resolves when those that have left are answered or released, at the latest after
+   * `maxMs`.
+   */
+  async hold(maxMs: number): Promise<void> {
+    this.#held ??= [];
+    const held = new Set(this.#held.map(({ pending }) => pending));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let open = 1;
+    const onAnswered = () => {
+      open -= 1;
+      if (open === 0) resolve();
+    };
+    for (const pending of this.#pending.values()) {
+      if (pending.isAnswered || pending.sentTo === undefined || held.has(pending)) continue;
+      open += 1;
+      pending.onAnswered = onAnswered;
+    }
+    const timer = setTimeout(resolve, maxMs);
+    onAnswered();
+    await promise;
+    clearTimeout(timer);
+  }
+
+  /** Ends a hold. */
+  resume(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const { pending, leave } of held) if (!pending.isReleased) leave();
   }
 
   /**
@@ -128,7 +183,9 @@ export class Requester {
     this.#isSubscribed = true;
     this.#options.subscriptions.openInbox(`${this.prefix}*`, (text, from, to) => {
       const number = numberIn(text, from + this.prefix.length, to);
-      return this.#pending.get(number)?.onReply;
+      const pending = this.#pending.get(number);
+      if (pending?.isAnswered === false) pending.noteReply();
+      return pending?.onReply;
     });
   }
 

@@ -48,13 +48,18 @@ const END_OF_BATCH = 204;
  * needsJetStream.
  */
 export async function* readStored(options: ReadStoredOptions): AsyncGenerator<StoredMessage, void> {
+  for await (const batch of readStoredBatches(options)) yield* batch;
+}
+
+/** As `readStored`, in the batches in which the messages come: each was read at one moment, when it was asked for. */
+export async function* readStoredBatches(options: ReadStoredOptions): AsyncGenerator<StoredMessage[], void> {
   const ask = <T>(work: () => Promise<T>) => (options.isOnce ? work() : needsJetStream(options.nats, work));
   let next: number | undefined = options.from ?? 1;
   while (next !== undefined) {
     const from: number = next;
     const batch: Batch | undefined = await ask(() => readBatch(options, from));
     if (batch === undefined) return yield* readOneByOne(options, from);
-    yield* batch.messages;
+    if (batch.messages.length > 0) yield batch.messages;
     next = batch.next;
   }
 }
@@ -124,14 +129,14 @@ function nextOf(end: Msg, messages: readonly StoredMessage[]): number | undefine
 async function* readOneByOne(
   { nats, manager, stream, filter }: ReadStoredOptions,
   from: number,
-): AsyncGenerator<StoredMessage, void> {
+): AsyncGenerator<StoredMessage[], void> {
   for (let sequence = from; ; ) {
     // A literal would not pass the library's types.
     const query = { seq: sequence, next_by_subj: filter };
     const message = await needsJetStream(nats, () => manager.streams.getMessage(stream, query));
     if (message === null) return;
     const { subject, seq, time, header: headers, data } = message;
-    yield { subject, seq, time, headers, data };
+    yield [{ subject, seq, time, headers, data }];
     sequence = seq + 1;
   }
 }

@@ -90,15 +90,41 @@ export interface EndFacts {
   why?: string;
 }
 
+/** The way of a request to its instance: by a gateway, or a trigger; as a call of a function or a client, straight; by the service's own subject. */
+export type RequestWay = "gateway" | "call" | "subject";
+
+/** Bounds of the durations of requests, in seconds: the default buckets of Prometheus. */
+export const requestBuckets: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** The requests of one service in one process that came one way. All but `inFlight` is since the last report. */
+export interface RequestReport {
+  service: string;
+  way: RequestWay;
+  inFlight: number;
+  count: number;
+  sumSeconds: number;
+  /** By `requestBuckets`, each without those before it. */
+  buckets: readonly number[];
+  /** By the status of the answer, or the code of the failure. */
+  statuses: readonly (readonly [status: number | string, count: number])[];
+}
+
+/** Takes the reports of one process. */
+export interface RequestSink {
+  add(reports: readonly RequestReport[]): void;
+  /** The process has ended. */
+  close(): void;
+}
+
 /** All reports of a host. */
 export interface HostEvents extends InstanceEvents {
   /** A function has made its sandbox unusable. The host goes on in another sandbox; the sandbox' memory is lost. */
   onGuilty(name: string, reason: string): void;
   /**
    * The sandbox died without a report while it ran, started or tried these functions. `onGone` follows for each of its
-   * instances.
+   * instances. True: all of them belong to other groups from now on.
    */
-  onDied(functions: readonly string[]): void;
+  onDied(functions: readonly string[]): boolean;
 }
 
 /** Runs the instances of one mode and one group: the port between a node-runner and a sandbox. */
@@ -165,6 +191,8 @@ export interface HostParts {
   callees?: Callees | undefined;
   /** Takes the spans of requests. Undefined: none are made. */
   spans?: SpanSink | undefined;
+  /** Counts the requests of a process of instances. Undefined: they are not counted. */
+  requests?: (() => RequestSink) | undefined;
   log: Logger;
 }
 

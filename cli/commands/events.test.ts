@@ -44,8 +44,14 @@ test("events are listed, read and published", async () => {
   expect(await lines("tail", "orders.sent", "--stored")).toMatchObject([
     { value: "no json", retained: true },
   ]);
-  const wrong = await run("publish", "orders.*", "1");
-  expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("without wildcards")]);
+  for (const [subject, why] of [
+    ["orders.*", "without wildcards"],
+    ["a b", '"a b" is no subject of events'],
+    [`a.${"b".repeat(511)}`, "at most 512 characters"],
+  ] as const) {
+    const wrong = await run("publish", subject, "1");
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining(why)]);
+  }
 }, 120_000);
 
 test("a key is made with the digest that a rule names", async () => {

@@ -23,8 +23,8 @@ export function startSpinner(
   const draw = () => {
     const seconds = Math.floor((performance.now() - startedAt) / 1_000);
     const line = seconds < 1 ? latest : `${latest} (${seconds} s)`;
-    // A wrapped line could not be erased.
-    const shown = [...line].slice(0, Math.max(1, (terminal.columns ?? 80) - 3)).join("");
+    // A wrapped line could not be erased. A terminal that does not know its width says 0.
+    const shown = [...line].slice(0, Math.max(1, (terminal.columns || 80) - 3)).join("");
     terminal.write(`${HIDE_CURSOR}${CLEAR_LINE}${colour(FRAMES[frame++ % FRAMES.length] ?? "")} ${shown}`);
   };
   const clear = () => {

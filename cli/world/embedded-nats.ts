@@ -25,6 +25,8 @@ export interface EmbeddedNatsOptions {
   cluster?: Address | undefined;
   join?: JoinTarget | undefined;
   log: Logger;
+  /** Called with what a start is at, where that takes a while. */
+  onStep?: ((step: string) => void) | undefined;
   onSpawn(pid: number): void;
   signal: AbortSignal;
 }
@@ -61,6 +63,7 @@ export async function startEmbeddedNats(options: EmbeddedNatsOptions): Promise<E
     if (network !== undefined && clusterOf !== undefined) {
       const isAlone = network.facts.routes.every((route) => route === network.route);
       const founding = { url, binary, network, access: network.access(clusterOf), log, onSpawn, signal };
+      if (isAlone) options.onStep?.("waiting for the leader of the cluster");
       if (isAlone) await foundCluster({ ...founding, isFirst: !network.isFounded });
       network.noteFounded();
     }
@@ -77,6 +80,7 @@ async function openIdentity({
   listen,
   cluster,
   join,
+  onStep,
 }: EmbeddedNatsOptions): Promise<Network | undefined> {
   const isNew = !hasNetwork(dataDir);
   if (isNew && isLoopback(listen) && cluster === undefined) return undefined;
@@ -84,6 +88,7 @@ async function openIdentity({
   if (isNew && cluster !== undefined && existsSync(joinPath(dataDir, "nats", "jetstream")))
     throw new NarunError("NETWORK_DATA_IN_USE", { detail: dataDir });
   const route = cluster && routeOf(cluster);
+  if (join !== undefined && isNew) onStep?.("joining the network");
   if (join !== undefined && route !== undefined) await joinNetwork({ target: join, dataDir, route });
   const network = await openNetwork(dataDir, namesOf([listen, ...(cluster ? [cluster.host] : [])]));
   if (join !== undefined && isNew) network.noteFounded();

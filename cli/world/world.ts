@@ -352,6 +352,7 @@ async function openEmbedded(
   const onSpawn = (pid: number) => lock.recordNats(pid);
   const nats = await startEmbeddedNats({
     ...{ binary: path, dataDir, listen, natsPort, cluster, join, log, onSpawn, signal },
+    onStep: (step) => progress.update(step),
   });
   endings.push(endWithProcess(() => nats.server.pid && sendSignal(nats.server.pid, "SIGTERM")));
   endings.push(() => nats.close());

@@ -26,6 +26,7 @@ beforeAll(async () => {
 afterAll(() => world[Symbol.asyncDispose]());
 
 const BOUND = { timeoutMs: 20_000 };
+const LINE_CHARS = 1_000;
 const publish = (subject: string, value: unknown) => events.publish({ subject, data: JSON.stringify(value) });
 const codeOf = (problem: unknown) => (problem as { code: string }).code;
 const head = (path: string, headers: Record<string, string> = {}, base = world.url) => {
@@ -159,17 +160,24 @@ describe("Server-Sent Events", () => {
   }, 60_000);
 });
 
-/** A reader that stops reading its connection at a word. */
+/** A reader that stops reading its connection at a word. It keeps the beginning of each line: events are large here. */
 function slowReader(path: string) {
   const socket = connect(Number(new URL(world.url).port), "127.0.0.1");
   socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
-  let text = "";
+  const lines: string[] = [];
+  let line = "";
   socket.setEncoding("latin1");
   socket.on("data", (chunk: string) => {
-    text += chunk;
+    const [first = "", ...others] = chunk.split("\n");
+    line = (line + first).slice(0, LINE_CHARS);
+    for (const next of others) {
+      lines.push(line);
+      line = next.slice(0, LINE_CHARS);
+    }
   });
-  const found = () => [...text.matchAll(/"value":\{"n":(\d+)/g)].map(([, n]) => Number(n));
-  return { socket, text: () => text, found };
+  const text = () => lines.join("\n");
+  const found = () => [...text().matchAll(/"value":\{"n":(\d+)/g)].map(([, n]) => Number(n));
+  return { socket, text, found };
 }
 
 describe("a WebSocket", () => {

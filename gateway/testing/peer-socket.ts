@@ -48,7 +48,8 @@ function messageOf(nats: Nats, request: LocalRequest): Message {
   setTimeLeft(headers, performance.now() + request.timeoutMs);
   headers.set(headerNames.remoteAddress, [head.remoteAddress]);
   if ((request.flags & requestFlags.upgrade) !== 0) headers.set(headerNames.upgrade, ["websocket"]);
-  const data = request.body ?? new Uint8Array();
+  const { body = "" } = request;
+  const data = typeof body === "string" ? Buffer.from(body) : body;
   return {
     subject: "",
     data,

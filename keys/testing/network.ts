@@ -4,7 +4,7 @@ import { enrol, type RootKeys } from "../changes.ts";
 import { createSealer } from "../create-sealer.ts";
 import { fingerprintOf, generatePair, type PrivateKey, publicHalf } from "../jose.ts";
 import { createKeyring } from "../keyring.ts";
-import type { Sealer } from "../sealer.ts";
+import { createTextSealer, type KeySource, type Sealer, type TextSealer } from "../sealer.ts";
 
 export interface TestNetwork {
   root: RootKeys;
@@ -15,6 +15,8 @@ export interface TestNetwork {
   change(work: (directory: Directory, root: RootKeys) => Promise<Directory>): Promise<void>;
   /** The sealer of a recipient, with the key of a member. */
   sealer(recipient: string, member: string, nowMs?: () => number): Sealer;
+  /** The same, for texts whose header fields a test chooses. */
+  texts(recipient: string, member: string): TextSealer;
 }
 
 export async function createTestNetwork(): Promise<TestNetwork> {
@@ -37,19 +39,17 @@ export async function createTestNetwork(): Promise<TestNetwork> {
     async change(work) {
       network.directory = await work(network.directory, root);
     },
-    sealer(recipient, member, nowMs) {
-      const holder = members.get(member);
-      if (holder === undefined) throw new Error(`${member} has no key`);
-      const ring = createKeyring({
-        holder,
-        directory: async () => network.directory,
-        ...(nowMs && { nowMs }),
-      });
-      return createSealer({
-        current: (label) => ring.current(recipient, label),
-        byId: (kid) => ring.byId(recipient, kid),
-      });
-    },
+    sealer: (...who) => createSealer(keysOf(...who)),
+    texts: (...who) => createTextSealer(keysOf(...who)),
+  };
+  const keysOf = (recipient: string, member: string, nowMs?: () => number): KeySource => {
+    const holder = members.get(member);
+    if (holder === undefined) throw new Error(`${member} has no key`);
+    const ring = createKeyring({ holder, directory: async () => network.directory, ...(nowMs && { nowMs }) });
+    return {
+      current: (label) => ring.current(recipient, label),
+      byId: (kid) => ring.byId(recipient, kid),
+    };
   };
   return network;
 }

@@ -1,3 +1,4 @@
+import type { FrameBody } from "../../contracts/index.ts";
 import type { ReplyReceiver } from "../host-link.ts";
 
 export interface RecordedReplies extends ReplyReceiver {
@@ -26,6 +27,6 @@ export function recordReplies(): RecordedReplies {
   };
 }
 
-function textOf(bytes: Uint8Array | undefined): string | undefined {
-  return bytes && Buffer.from(bytes).toString("utf8");
+function textOf(bytes: FrameBody): string | undefined {
+  return typeof bytes === "string" ? bytes : bytes && Buffer.from(bytes).toString("utf8");
 }

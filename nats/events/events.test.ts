@@ -208,4 +208,46 @@ describe("following", () => {
     expect(ahead.items[0]).toMatchObject({ kind: "gap", after: 1_000_000 });
     await ahead.stop();
   });
+
+  it("tells a gap where the stream drops events while a reader is on its way through them", async () => {
+    const gate = Promise.withResolvers<void>();
+    // Two batches at least, and the first is read.
+    const texts = Array.from({ length: 600 }, (_, at) => String(at));
+    for (const text of texts) await events.publish({ subject: `late.${Number(text) % 7}`, data: text });
+    const reader = follow("late.>", { kind: "all" }, (index) =>
+      index === 1 ? gate.promise : Promise.resolve(),
+    );
+    await eventually(() => expect(reader.texts()).toEqual(["0"]));
+    const manager = await jetstreamManager(nats.connection);
+    const { last } = await events.bounds();
+    await manager.streams.purge(stores.events.stream, { seq: last });
+    gate.resolve();
+    await eventually(() => expect(reader.texts().at(-1)).toBe("599"));
+    const at = reader.items.findIndex(({ kind }) => kind === "gap");
+    const [before, gap, behind] = reader.items.slice(at - 1, at + 2);
+    if (before?.kind !== "event") throw new Error("the gap is not behind an event");
+    expect(gap).toEqual({ kind: "gap", after: before.event.sequence, first: last });
+    expect(behind).toMatchObject({ kind: "event", event: { sequence: last } });
+    await reader.stop();
+  });
+
+  it("tells a gap where the stream drops all that a reader has still to read", async () => {
+    const gate = Promise.withResolvers<void>();
+    const texts = Array.from({ length: 600 }, (_, at) => String(at));
+    for (const text of texts) await events.publish({ subject: `lost.${Number(text) % 7}`, data: text });
+    const reader = follow("lost.>", { kind: "all" }, (index) =>
+      index === 1 ? gate.promise : Promise.resolve(),
+    );
+    await eventually(() => expect(reader.texts()).toEqual(["0"]));
+    const manager = await jetstreamManager(nats.connection);
+    const { last } = await events.bounds();
+    await manager.streams.purge(stores.events.stream);
+    await events.publish({ subject: "lost.a", data: "next" });
+    gate.resolve();
+    await eventually(() => expect(reader.texts().at(-1)).toBe("next"));
+    const gaps = reader.items.filter(({ kind }) => kind === "gap");
+    expect(gaps).toEqual([{ kind: "gap", after: expect.any(Number), first: last + 1 }]);
+    expect(reader.texts().length).toBeLessThan(600);
+    await reader.stop();
+  });
 });

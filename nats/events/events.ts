@@ -27,7 +27,7 @@ import type { Nats } from "../connection.ts";
 import { hasJetStreamCode, isConflict, JetStreamCode } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { storeProblem } from "../store-problem.ts";
-import { readStored, type StoredMessage } from "../stored-messages.ts";
+import { readStored, readStoredBatches, type StoredMessage } from "../stored-messages.ts";
 import { openReader } from "../stream-reader.ts";
 import { ensureEventStreams } from "./ensure-events.ts";
 import { type StoredEvent, toEvent } from "./event-message.ts";
@@ -74,6 +74,8 @@ export interface Events {
   sequenceAt(since: Date): Promise<number>;
   /** Every stored event of a pattern from a sequence on, in order. */
   read(pattern: string, from: number): AsyncGenerator<StoredEvent, void>;
+  /** As `read`, in batches: each is of one moment, when the one before was read. None is empty. */
+  readBatches(pattern: string, from: number): AsyncGenerator<StoredEvent[], void>;
   /** The last event of each subject, the retained ones among them, in order. */
   lastOfEach(pattern: string): Promise<StoredEvent[]>;
   /** The last event of one subject, the retained one among them. */
@@ -182,9 +184,13 @@ class OpenEvents implements Events {
   }
 
   async *read(pattern: string, from: number): AsyncGenerator<StoredEvent, void> {
-    for await (const message of readStored(this.#where(pattern, from))) {
-      const event = this.#toEvent(message);
-      if (event !== undefined) yield event;
+    for await (const batch of this.readBatches(pattern, from)) yield* batch;
+  }
+
+  async *readBatches(pattern: string, from: number): AsyncGenerator<StoredEvent[], void> {
+    for await (const messages of readStoredBatches(this.#where(pattern, from))) {
+      const batch = messages.flatMap((message) => this.#toEvent(message) ?? []);
+      if (batch.length > 0) yield batch;
     }
   }
 

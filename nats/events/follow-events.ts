@@ -118,11 +118,46 @@ async function* readOn(
 ): AsyncGenerator<FollowedItem, void> {
   const { first, last } = await events.bounds();
   if (place.after > 0 && place.after < first - 1) yield { kind: "gap", after: place.after, first };
-  for await (const event of events.read(pattern, Math.max(place.after + 1, first))) {
-    if (signal?.aborted === true) return;
-    if (event.sequence <= place.after) continue;
-    place.after = event.sequence;
-    yield { kind: "event", event };
+  let next = Math.max(place.after + 1, first);
+  for await (const batch of events.readBatches(pattern, next)) {
+    // The reader may have taken so long for the batch before that the stream has dropped the beginning of this one.
+    const gap = await gapIn(events, next, batch);
+    for (const event of batch) {
+      if (signal?.aborted === true) return;
+      if (gap?.before === event) yield gap.item;
+      next = event.sequence + 1;
+      place.after = event.sequence;
+      yield { kind: "event", event };
+    }
   }
   place.after = Math.max(place.after, last);
+  if (next > last) return;
+  const now = await events.bounds();
+  if (next >= now.first) return;
+  place.after = Math.max(place.after, now.first - 1);
+  yield { kind: "gap", after: next - 1, first: now.first };
+}
+
+interface GapBefore {
+  before: StoredEvent;
+  item: FollowedItem;
+}
+
+/**
+ * The place in a batch before which the stream has dropped events. Other subjects have sequences, too: without a look at the
+ * stream's bounds that begin after the batch a place without an event is no gap.
+ */
+async function gapIn(
+  events: Events,
+  from: number,
+  batch: readonly StoredEvent[],
+): Promise<GapBefore | undefined> {
+  const places = batch.map((before, at) => ({ before, next: (batch[at - 1]?.sequence ?? from - 1) + 1 }));
+  const jumps = places.filter(({ before, next }) => before.sequence > next);
+  if (jumps.length === 0) return undefined;
+  const { first } = await events.bounds();
+  const dropped = jumps.find(({ next }) => next < first);
+  if (dropped === undefined) return undefined;
+  const { before, next } = dropped;
+  return { before, item: { kind: "gap", after: next - 1, first: Math.min(first, before.sequence) } };
 }

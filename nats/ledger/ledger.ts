@@ -3,8 +3,8 @@
  * connection that breaks takes requests and replies with it, and neither side learns of that.
  *
  * I1  A request that the ledger calls `new` did not come, and is not begun here if it comes later.
- * I2  A reply is kept where it may get lost: NATS is away or just back, or the request took so long that its asker
- *     may have been away meanwhile.
+ * I2  A reply is kept where it may get lost: NATS is away or just back, the connection is about to be another one, or the
+ *     request took so long that its asker may have been away meanwhile.
  * I3  A reply that begins a stream is never sent again: the stream may be over.
  * I4  A request whose asker does not number its requests is not noted.
  */
@@ -86,7 +86,7 @@ export class Ledger implements Keeper {
   }
 
   mayGetLost(takenAtMs: number): boolean {
-    if (this.#nats.state !== "connected") return true;
+    if (this.#nats.state !== "connected" || this.#nats.isRenewing) return true;
     const nowMs = performance.now();
     return nowMs - takenAtMs >= LONG_REQUEST_MS || nowMs - this.#backAtMs < SETTLING_MS;
   }

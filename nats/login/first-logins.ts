@@ -2,7 +2,9 @@
  * The end of a first connection whose login no server takes. The client library drops a server that refuses, but the greeting of
  * another server of the cluster names it again: it would go on for ever (@nats-io/nats-core 3.4.0).
  */
-import { AuthorizationError } from "@nats-io/transport-node";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AuthorizationError, TimeoutError } from "@nats-io/transport-node";
+import { errnoOf } from "../../machine/index.ts";
 
 /** How many logins are sent at least before a first connection is given up. */
 const LEAST = 3;
@@ -26,3 +28,25 @@ export function createFirstLogins(servers: number): FirstLogins {
     },
   };
 }
+
+/** How often a first connection is tried that breaks. */
+const ATTEMPTS = 3;
+const RETRY_MS = 150;
+
+/**
+ * Opens a first connection, and again where its socket breaks before the server has taken the login: a server that reads its logins
+ * anew ends such connections. The library waits for their answer until its time is over: `socketError` says more then.
+ */
+export async function openFirst<T>(open: () => Promise<T>, socketError: () => Error | undefined): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await open();
+    } catch (error) {
+      const reason = error instanceof TimeoutError ? (socketError() ?? error) : error;
+      if (attempt === ATTEMPTS || !isBroken(reason)) throw reason;
+      await sleep(RETRY_MS * attempt);
+    }
+  }
+}
+
+const isBroken = (error: unknown) => ["EPIPE", "ECONNRESET"].includes(errnoOf(error) ?? "");

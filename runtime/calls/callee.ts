@@ -31,7 +31,7 @@ export function createCallees(
 }
 
 /** The facts of a spec; undefined for a program, whose requests gateways put into one message. */
-function calleeOf(spec: FunctionSpec | undefined): Callee | undefined {
+export function calleeOf(spec: FunctionSpec | undefined): Callee | undefined {
   if (spec === undefined || spec.mode === "exec") return undefined;
   const { name, revision, paused, limits, interface: description } = spec;
   const { timeoutMs, maxBodyBytes } = limits;

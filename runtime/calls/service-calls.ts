@@ -31,12 +31,19 @@ export interface FunctionCall {
   service: string;
   head: CallHead;
   /** The part of the body in the first message. */
-  first: Uint8Array;
+  first: Uint8Array | string;
   rest: CallBody | undefined;
   /** By `performance.now()`. */
   endsAtMs: number;
-  /** Aborted when the caller no longer waits for the answer. */
-  signal: AbortSignal;
+  caller: Caller;
+}
+
+/** The caller's wait for the answer. */
+export interface Caller {
+  /** Aborted when it no longer waits. */
+  readonly signal: AbortSignal;
+  /** Its owner calls it when it aborts `signal`. Most calls end without a signal, which costs more than the rest of their dispatch. */
+  onAbort?: (() => void) | undefined;
 }
 
 /** The answer of an instance, or one that a gateway has passed on. */
@@ -64,10 +71,10 @@ export class ServiceCalls {
     for (const name of before.keys()) if (!this.#callees.has(name)) this.#direct?.forget(name);
   }
 
-  async call(call: FunctionCall): Promise<CallReply> {
+  call(call: FunctionCall): Promise<CallReply> {
     const callee = this.#callees.get(call.service);
-    const reply = callee === undefined ? undefined : await this.#callInstance(call, callee);
-    return reply ?? callByGateway(this.#options.streams, call);
+    if (callee === undefined) return callByGateway(this.#options.streams, call);
+    return this.#callInstance(call, callee);
   }
 
   close(): void {
@@ -75,40 +82,43 @@ export class ServiceCalls {
     this.#direct?.close();
   }
 
-  /** Resolves with undefined where no instance takes it. */
-  #callInstance(call: FunctionCall, callee: Callee): Promise<CallReply | undefined> {
-    const { service, head, first, rest, signal } = call;
+  #callInstance(call: FunctionCall, callee: Callee): Promise<CallReply> {
+    const { service, head, first, rest, caller } = call;
     const { timeoutMs, maxBodyBytes } = callee.limits;
     const direct = this.#open();
-    const { promise, resolve } = Promise.withResolvers<CallReply | undefined>();
+    const { promise, resolve } = Promise.withResolvers<CallReply>();
     let job: Dispatched | undefined;
     const leave = () => job && direct.cancel(job);
-    const settle = (reply: CallReply | undefined) => {
-      signal.removeEventListener("abort", onAbort);
-      if (reply?.kind === "whole" || reply?.kind === "failed") rest?.cancel();
+    const settle = (reply: CallReply) => {
+      caller.onAbort = undefined;
+      if (reply.kind !== "stream") rest?.cancel();
       resolve(reply);
     };
     const fail = (code: ErrorCode) => {
       leave();
       settle({ kind: "failed", code });
     };
-    const onAbort = () => fail("CLIENT_GONE");
     // The bound of a request in one message, as at a gateway.
-    if (first.byteLength > Math.min(maxBodyBytes, this.#options.streams.nats.maxPayload)) {
+    const firstBytes = typeof first === "string" ? Buffer.byteLength(first) : first.byteLength;
+    if (firstBytes > Math.min(maxBodyBytes, this.#options.streams.nats.maxPayload)) {
       settle({ kind: "failed", code: "BODY_TOO_LARGE" });
       return promise;
     }
-    signal.addEventListener("abort", onAbort, { once: true });
-    rest?.bound(maxBodyBytes - first.byteLength, () => fail("BODY_TOO_LARGE"));
+    caller.onAbort = () => fail("CLIENT_GONE");
+    rest?.bound(maxBodyBytes - firstBytes, () => fail("BODY_TOO_LARGE"));
     job = direct.dispatch({
       ...{ service, head, requestId: head.requestId, data: first, streams: true },
       rest,
-      isRepeatable: mayRepeat(callee, repeatFacts(head)),
+      // Asked only where an answer was lost.
+      get isRepeatable() {
+        return mayRepeat(callee, repeatFacts(head));
+      },
       endsAtMs: Math.min(call.endsAtMs, performance.now() + timeoutMs),
-      onUnplaced() {
+      onUnplaced: () => {
+        caller.onAbort = undefined;
         // Gateways count themselves.
         rest?.bound(Number.POSITIVE_INFINITY, () => undefined);
-        settle(undefined);
+        resolve(callByGateway(this.#options.streams, call));
       },
       settle(outcome) {
         if (outcome.kind === "failed") settle(outcome);
@@ -148,10 +158,11 @@ function repeatFacts({ facts }: CallHead) {
 /** As a gateway passes it on: it holds the call where no instance is there. */
 export async function callByGateway(
   streams: StreamParts,
-  { service, head, first, rest, endsAtMs, signal }: FunctionCall,
+  { service, head, first, rest, endsAtMs, caller }: FunctionCall,
 ): Promise<CallReply> {
   const reply = await callService(streams, {
-    ...{ service, first, rest, signal },
+    ...{ service, rest, signal: caller.signal },
+    first: typeof first === "string" ? Buffer.from(first) : first,
     headers: head.headers(),
     timeoutMs: endsAtMs - performance.now(),
   });

@@ -30,3 +30,10 @@ it("a text gives the same bytes back", () => {
     expect(Buffer.from(body as string)).toEqual(Buffer.from(bytes));
   }
 });
+
+it.each(["", "plain", "a€😀", "\u{feff}{}", "\ud800 alone", "x".repeat(16 * 1024), "€".repeat(6 * 1024)])(
+  "a text is what its bytes would be (%#)",
+  (text) => {
+    expect(bodyOf(text)).toEqual(bodyOf(Buffer.from(text)));
+  },
+);

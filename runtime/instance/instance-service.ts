@@ -19,6 +19,7 @@ import {
   type RequestCounter,
   registerMicroService,
 } from "../../nats/index.ts";
+import type { RequestWay } from "../host.ts";
 import { actionEndpoints } from "./action-endpoints.ts";
 
 export interface InstanceServiceOptions {
@@ -54,9 +55,9 @@ export interface InstanceHandlers {
    * stopped taking requests. Returns whether it refused.
    */
   refuses(message: Message, done: (error?: string) => void, isStranger?: boolean): boolean;
-  /** Refuses a call of a function where there is no room for it. Returns whether it refused. */
-  turnsAway(message: Message, done: (error?: string) => void): boolean;
-  take: MicroEndpoint["handle"];
+  /** Refuses a request where there is no room for it. Returns whether it refused. */
+  turnsAway(way: RequestWay, message: Message, done: (error?: string) => void): boolean;
+  take(way: RequestWay, ...request: Parameters<MicroEndpoint["handle"]>): void;
   /** Takes a later message of the caller of a streamed request. `token` names the request. */
   control(token: string, message: Message): void;
   stats(): InstanceStats;
@@ -88,13 +89,14 @@ export function registerInstance(
   }: InstanceServiceOptions,
   { refuses, turnsAway, take, control, stats }: InstanceHandlers,
 ): InstanceService {
-  const note = ledger.guard(take);
+  const note = ledger.guard((...request) => take("gateway", ...request));
+  const noteCall = ledger.guard((...request) => take("call", ...request));
   // The function's own subject is the same in all worlds. A client that names no world may mean any.
   const isStranger = ({ headers }: Message) =>
     (headerValue(headers, headerNames.world) ?? nats.world.id) !== nats.world.id;
   const { shared, direct, calls } = endpointNames;
   const handleOpen: MicroEndpoint["handle"] = (message, done) =>
-    refuses(message, done, isStranger(message)) || take(message, done);
+    refuses(message, done, isStranger(message)) || take("subject", message, done);
   const service = registerMicroService(nats, {
     name: config.name,
     version: consumer?.version ?? serviceVersion(revision),
@@ -119,12 +121,14 @@ export function registerInstance(
       {
         name: direct,
         subject: subjects.instanceRequests(instance),
-        handle: (message, done) => refuses(message, done) || note(message, done),
+        handle: (message, done) =>
+          refuses(message, done) || turnsAway("gateway", message, done) || note(message, done),
       },
       {
         name: calls,
         subject: subjects.serviceCalls(config.name, instance),
-        handle: (message, done) => refuses(message, done) || turnsAway(message, done) || note(message, done),
+        handle: (message, done) =>
+          refuses(message, done) || turnsAway("call", message, done) || noteCall(message, done),
       },
       ...actionEndpoints(description, handleOpen),
     ],

@@ -168,7 +168,7 @@ const heldBy = (held: Handling[], count: number) =>
 const statesOf = ({ announcements }: { announcements: Announcement[] }) =>
   announcements.map(({ state }) => state);
 
-it("turns calls away where it is full, but for those of a request that it has, and takes a gateway's", async () => {
+it("turns requests away where calls make it full, but for those of a request that it has, and tells of room", async () => {
   const held: Handling[] = [];
   const fn = await start((handling) => void held.push(handling), { concurrency: 1 });
   const send = (subject: string, requestId: string) =>
@@ -177,10 +177,18 @@ it("turns calls away where it is full, but for those of a request that it has, a
   await heldBy(held, 1);
   const refused = await send(fn.callSubject, "second");
   expect(headerValue(refused.headers, headerNames.error)).toBe("INSTANCE_FULL");
-  answers.push(send(fn.callSubject, "first"), send(fn.subject, "third"));
+  const ofGateway = await send(fn.subject, "third");
+  expect(headerValue(ofGateway.headers, headerNames.error)).toBe("INSTANCE_FULL");
+  answers.push(send(fn.callSubject, "first"), send(fn.subject, "first"));
   await heldBy(held, 3);
   for (const { id, requests } of held) requests.respond(id, 200, "", "taken");
   expect((await Promise.all(answers)).map((answer) => answer.text())).toEqual(Array(3).fill("taken"));
+  await eventually(() => expect(fn.announcements.at(-1)).toMatchObject({ state: "ready", room: 1 }));
+  // Without calls gateways keep to the concurrency themselves.
+  const more = [send(fn.subject, "fourth"), send(fn.subject, "fifth")];
+  await heldBy(held, 5);
+  for (const { id, requests } of held.slice(3)) requests.respond(id, 200, "", "taken");
+  expect((await Promise.all(more)).map((answer) => answer.text())).toEqual(Array(2).fill("taken"));
 });
 
 it("lives over any sandbox: it is ready, answers, streams both ways, drains and ends", async () => {

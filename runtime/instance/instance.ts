@@ -15,6 +15,7 @@ import {
   type ErrorCode,
   type FunctionConfig,
   type GoneReason,
+  readRequestHead,
   requestIdOf,
   type ServiceDescription,
   type SocketAddress,
@@ -25,7 +26,7 @@ import type { LocalRequest, TakeRequest } from "../../local/index.ts";
 import { failMessage, type Ledger, type Message, type Nats, type RequestCounter } from "../../nats/index.ts";
 import type { Peers } from "../../streams/index.ts";
 import type { NearDoors } from "../calls/near-instances.ts";
-import type { DrainOrder } from "../host.ts";
+import type { DrainOrder, RequestWay } from "../host.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
 import { type ConsumerIdentity, registerInstance } from "./instance-service.ts";
@@ -33,6 +34,8 @@ import type { InstanceTraces } from "./instance-traces.ts";
 import { openLocalCall } from "./local-call.ts";
 import { NatsCalls } from "./nats-call.ts";
 import { OpenRequests } from "./open-requests.ts";
+import type { RequestCounts } from "./request-counts.ts";
+import { Room } from "./room.ts";
 import type { CreateSandbox, Sandbox, SandboxOwner } from "./sandbox.ts";
 
 export interface InstanceOptions {
@@ -51,6 +54,8 @@ export interface InstanceOptions {
   place?: SocketPlace | undefined;
   /** The instances of its process, for calls between them. Default: nothing here calls it. */
   near?: NearDoors | undefined;
+  /** Counts its requests. Default: they are not counted. */
+  counts?: RequestCounts | undefined;
   /** It is a consumer that is not deployed. Undefined: an instance of a function. */
   consumer?: ConsumerIdentity | undefined;
   /** Whether other instances of the process are starting. Default: it has none. */
@@ -86,6 +91,7 @@ export class Instance implements SandboxOwner {
   readonly requests: OpenRequests;
   readonly sandbox: Sandbox;
   readonly #options: InstanceOptions;
+  readonly #room: Room;
   /** The code with which all open requests were failed; logged once. */
   #failedAllWith: ErrorCode | undefined;
   #phase: Phase = "starting";
@@ -96,11 +102,23 @@ export class Instance implements SandboxOwner {
   #ending: Promise<void> = Promise.resolve();
 
   constructor(options: InstanceOptions, log: FunctionLog, createSandbox: CreateSandbox) {
-    const { config, traces } = options;
+    const { config, traces, counts } = options;
     this.#options = options;
     this.log = log;
     this.sandbox = createSandbox(this);
-    this.requests = new OpenRequests({ config, log, sandbox: this.sandbox, traces });
+    this.requests = new OpenRequests({
+      config,
+      log,
+      sandbox: this.sandbox,
+      traces,
+      counts,
+      onFreed: () => this.#room.freed(),
+    });
+    this.#room = new Room({
+      concurrency: config.scale.concurrency,
+      requests: this.requests,
+      announce: (room) => this.#announceReady({}, room),
+    });
   }
 
   /** Registers the service. `confirm` tells whether the server took its subscriptions. */
@@ -115,9 +133,9 @@ export class Instance implements SandboxOwner {
       {
         refuses: (...request) => this.#refuses(...request),
         turnsAway: (...request) => this.#turnsAway(...request),
-        take: (message, done) => {
+        take: (way, message, done) => {
           const call = calls.open(message, done);
-          if (call !== undefined) this.requests.take(call);
+          if (call !== undefined) this.requests.take(call, way);
         },
         control: (token, message) => calls.control(token, message),
         stats: () => ({
@@ -128,17 +146,22 @@ export class Instance implements SandboxOwner {
     );
     this.#phase = "ready";
     const { counter, callCounter } = this.#service;
-    const take = (request: LocalRequest, of: RequestCounter) => {
+    const take = (request: LocalRequest, of: RequestCounter, way: RequestWay) => {
       const call = openLocalCall(request, { nats, ledger, counter: of });
-      if (call !== undefined) this.requests.take(call);
+      if (call !== undefined) this.requests.take(call, way);
     };
-    if (place !== undefined) this.#leavePlace = place.register((request) => take(request, counter));
+    if (place !== undefined)
+      this.#leavePlace = place.register((request) => {
+        const hasRoom = this.#room.takesRequest(() => readRequestHead(request.head)?.requestId);
+        if (hasRoom) take(request, counter, "gateway");
+        else request.fail("INSTANCE_FULL");
+      });
     const { concurrency } = config.scale;
     const facts = { id: instance, service: config.name, node, revision, concurrency };
     if (this.#options.near !== undefined)
       this.#leaveNear = this.#options.near.enter(facts, {
-        hasRoom: (requestId) => this.requests.hasRoom(concurrency, requestId),
-        take: (request) => take(request, callCounter),
+        hasRoom: (requestId) => this.#room.takesCall(requestId),
+        take: (request) => take(request, callCounter, "call"),
       });
   }
 
@@ -150,17 +173,24 @@ export class Instance implements SandboxOwner {
   /** Announces the instance, and reports from now on when it is idle (I2). */
   announceReady(phases: Record<string, number>): void {
     if (this.#phase !== "ready") return;
-    const { concurrency, idleSeconds } = this.#options.config.scale;
+    const { idleSeconds } = this.#options.config.scale;
     this.#stopIdleWatch = watchIdle({
       idleMs: idleSeconds * 1_000,
       idleSince: () => this.requests.idleSince,
       areStarting: () => this.#options.areStarting?.() === true,
       onIdle: () => this.#options.onIdle(),
     });
+    this.#announceReady(phases);
+  }
+
+  /** `room`: the places that are free, where gateways wait for them. */
+  #announceReady(phases: Record<string, number>, room?: number): void {
+    if (this.#phase !== "ready") return;
     const socket = this.#options.place?.address;
-    const { routes } = this.#options.config;
+    const { routes, scale } = this.#options.config;
     this.#announce({
-      ...{ state: "ready", concurrency, phases },
+      ...{ state: "ready", concurrency: scale.concurrency, phases },
+      ...(room === undefined ? {} : { room }),
       ...(socket === undefined ? {} : { socket }),
       ...(this.#options.consumer === undefined ? {} : { routes }),
     });
@@ -219,10 +249,12 @@ export class Instance implements SandboxOwner {
     return true;
   }
 
-  /** Functions send their calls elsewhere where there is no room. Gateways count their requests themselves. */
-  #turnsAway(message: Message, done: (error?: string) => void): boolean {
+  /** Functions send their calls elsewhere where there is no room, and gateways hold their requests. */
+  #turnsAway(way: RequestWay, message: Message, done: (error?: string) => void): boolean {
     const { config } = this.#options;
-    if (this.requests.hasRoom(config.scale.concurrency, requestIdOf(message.headers))) return false;
+    const requestId = () => requestIdOf(message.headers);
+    const hasRoom = way === "call" ? this.#room.takesCall(requestId()) : this.#room.takesRequest(requestId);
+    if (hasRoom) return false;
     failMessage(message, config, { code: "INSTANCE_FULL" });
     done();
     return true;
@@ -263,6 +295,7 @@ export class Instance implements SandboxOwner {
   #dispose(): void {
     this.#phase = "gone";
     this.#leavePlaces();
+    this.#room.close();
     this.#service?.close();
     this.sandbox.dispose();
     this.log.close();

@@ -132,7 +132,8 @@ function send({ flags = requestFlags.streams, body, ...head }: Sending = {}) {
     heard.push(event);
     over.resolve(event);
   };
-  const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
+  const text = (body: Uint8Array | string | undefined) =>
+    typeof body === "string" ? body : body && Buffer.from(body).toString();
   const isSent = link.request(
     number,
     {

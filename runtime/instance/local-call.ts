@@ -72,7 +72,8 @@ class LocalCall implements IncomingCall, RequestReceiver, FramePort {
   }
 
   get data(): Uint8Array {
-    return this.#request.body ?? NO_BYTES;
+    const { body } = this.#request;
+    return typeof body === "string" ? Buffer.from(body) : (body ?? NO_BYTES);
   }
 
   get maxAnswerBytes(): number {

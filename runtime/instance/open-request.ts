@@ -15,11 +15,14 @@ import {
   SWITCHING_PROTOCOLS,
 } from "../../contracts/index.ts";
 import type { Arrived } from "../../streams/index.ts";
-import { type Awaited, decideDeadline, unansweredMessage } from "./deadline.ts";
+import type { RequestWay } from "../host.ts";
+import { decideDeadline, unansweredMessage } from "./deadline.ts";
 import type { Deadlines, Timed } from "./deadlines.ts";
 import { Exchange } from "./exchange.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import type { Answer, FrameTaker, IncomingCall } from "./incoming-call.ts";
+import type { CountEnd, RequestCounts } from "./request-counts.ts";
+import { ANSWERED, awaitedIn, bodyOf, OVER, type Phase, WAITING_FOR_ANSWER } from "./request-phase.ts";
 import type {
   IncomingRequest,
   RefusalReason,
@@ -27,35 +30,23 @@ import type {
   ResponseBodyReceiver,
   Sandbox,
 } from "./sandbox.ts";
-import { type BodyOwner, type BodySender, type Content, sendBody } from "./send-body.ts";
-import type { Socket } from "./socket.ts";
+import { type BodyOwner, type Content, contentOf, sendBody } from "./send-body.ts";
 import { msUntilProof } from "./unbegun.ts";
 
 /** The parts that all requests of an instance share. */
 export interface RequestParts {
-  readonly config: Pick<FunctionConfig, "limits">;
+  readonly config: Pick<FunctionConfig, "name" | "limits">;
+  /** Undefined: requests are not counted. */
+  readonly counts: RequestCounts | undefined;
   readonly log: FunctionLog;
   readonly sandbox: Sandbox;
   readonly deadlines: Deadlines;
   /** The instance drains: an answer that begins to stream is warned at once. */
   readonly isDraining: boolean;
   onOver(request: OpenRequest): void;
+  /** The head of its answer was sent. */
+  onHeadOut(): void;
 }
-
-type Phase =
-  | { kind: "waiting"; for: Exclude<Awaited, "end of answer"> }
-  /** The handler has answered. The answer is about to be sent. */
-  | { kind: "answered" }
-  /** The body is still with the sandbox: the answer goes out as one message. */
-  | { kind: "collecting"; body: BodySender; isEndless: boolean }
-  | { kind: "streaming"; body: BodySender; isEndless: boolean }
-  | { kind: "socket"; socket: Socket }
-  | { kind: "over" };
-
-// Shared by all requests: most of them never leave these phases.
-const WAITING_FOR_ANSWER: Phase = { kind: "waiting", for: "answer" };
-const ANSWERED: Phase = { kind: "answered" };
-const OVER: Phase = { kind: "over" };
 
 /** Upper bound of the header fields of one response. HTTP servers and proxies take far less. */
 const MAX_HEADER_BYTES = 256 * 1024;
@@ -70,6 +61,10 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   readonly timeoutMs: number;
   readonly hops: number;
   readonly takenAtMs = performance.now();
+  /** The way that it came. */
+  readonly way: RequestWay;
+  /** Counts its end. Undefined: it is not counted. */
+  readonly counted: CountEnd | undefined;
   /** The status of its answer, when there is one. */
   status: number | undefined;
   /** Why it failed, when it is over. */
@@ -86,8 +81,11 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
     id: number,
     { requestId, method, timeoutMs, hops, deadline, isReturnable }: IncomingRequest,
     call: IncomingCall,
+    way: RequestWay,
   ) {
     this.#parts = parts;
+    this.way = way;
+    this.counted = parts.counts?.begin(parts.config.name, way);
     this.id = id;
     this.requestId = requestId;
     this.method = method;
@@ -116,6 +114,11 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   /** The head of the answer was sent. */
   get isHeadOut(): boolean {
     return this.#phase.kind === "streaming" || this.#phase.kind === "socket";
+  }
+
+  /** Its handler waits for the rest of its body. */
+  get isBodyAwaited(): boolean {
+    return this.#phase.kind === "waiting" && this.#phase.for === "request body";
   }
 
   get maxAnswerBytes(): number {
@@ -297,6 +300,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
     if (this.#phase.kind === "over") return bodyOf(phase).break("CLIENT_GONE");
     this.#phase = phase;
     this.#setDeadline();
+    this.#parts.onHeadOut();
     if (this.#parts.isDraining) this.warn();
   }
 
@@ -374,27 +378,7 @@ export class OpenRequest implements BodyOwner, FrameTaker, Timed {
   }
 }
 
-/** The body of an answer: user input. Undefined where it is neither a text, nor bytes, nor a stream. */
-function contentOf(body: unknown): Content | undefined {
-  if (body === undefined) return "";
-  if (typeof body === "string" || typeof body === "number") return body;
-  return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined;
-}
-
 /** Whether an answer is a stream of server-sent events (HTML, section 9.2). */
 function isEventStream(answer: Answer): boolean {
   return /^\s*text\/event-stream\s*(?:;|$)/i.test(answer.field("content-type") ?? "");
-}
-
-/** The body that a phase sends. A socket is one. */
-function bodyOf(phase: Extract<Phase, { kind: "streaming" | "socket" }>): BodySender;
-function bodyOf(phase: Phase): BodySender | undefined;
-function bodyOf(phase: Phase): BodySender | undefined {
-  if (phase.kind === "socket") return phase.socket;
-  return "body" in phase ? phase.body : undefined;
-}
-
-function awaitedIn(phase: Phase): Awaited {
-  if (phase.kind === "waiting") return phase.for;
-  return phase.kind === "streaming" || phase.kind === "socket" ? "end of answer" : "answer";
 }

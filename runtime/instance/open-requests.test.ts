@@ -75,7 +75,7 @@ function setUp() {
           ),
       };
       const call = calls.open(message, (error) => ends.push(error));
-      if (call !== undefined) requests.take(call);
+      if (call !== undefined) requests.take(call, "gateway");
       return { id: sandbox.lastId, token };
     },
     say(token: string, frame: string) {

@@ -8,6 +8,7 @@
  * I3  Background work (`ctx.waitUntil`) keeps the instance busy, and never the answer, for its time limit at most.
  */
 import { type ErrorCode, type FunctionConfig, NumberTable } from "../../contracts/index.ts";
+import type { RequestWay } from "../host.ts";
 import { type BackgroundWork, createBackgroundWork } from "./background-work.ts";
 import { Deadlines } from "./deadlines.ts";
 import { FinishedIds } from "./finished-ids.ts";
@@ -15,6 +16,7 @@ import type { FunctionLog } from "./function-logs.ts";
 import type { IncomingCall } from "./incoming-call.ts";
 import type { InstanceTraces } from "./instance-traces.ts";
 import { CLOSED_ABNORMALLY, OpenRequest, type RequestParts } from "./open-request.ts";
+import type { RequestCounts } from "./request-counts.ts";
 import type { Answers, RefusalReason, RequestFacts, Sandbox } from "./sandbox.ts";
 
 export interface OpenRequestsOptions {
@@ -22,6 +24,10 @@ export interface OpenRequestsOptions {
   log: FunctionLog;
   sandbox: Sandbox;
   traces: InstanceTraces;
+  /** Default: they are not counted. */
+  counts?: RequestCounts | undefined;
+  /** A place became free. */
+  onFreed?(): void;
 }
 
 export class OpenRequests implements Answers, RequestFacts {
@@ -31,6 +37,7 @@ export class OpenRequests implements Answers, RequestFacts {
   readonly #open = new NumberTable<OpenRequest>();
   readonly #finished = new FinishedIds();
   readonly #deadlines = new Deadlines(() => this.#open.values());
+  #calls = 0;
   #nextId = 1;
   #lastHops = 0;
   #isDraining = false;
@@ -38,13 +45,15 @@ export class OpenRequests implements Answers, RequestFacts {
   #whenEmpty: (() => void) | undefined;
 
   constructor(options: OpenRequestsOptions) {
-    const { config, log, sandbox } = options;
+    const { config, log, sandbox, counts, onFreed = () => undefined } = options;
     this.#options = options;
     const isDraining = () => this.#isDraining;
     this.#parts = {
       config,
+      counts,
       log,
       sandbox,
+      onHeadOut: onFreed,
       deadlines: this.#deadlines,
       get isDraining() {
         return isDraining();
@@ -88,16 +97,31 @@ export class OpenRequests implements Answers, RequestFacts {
     return waiting < concurrency;
   }
 
+  /** The number of calls of functions and clients that are open. */
+  get calls(): number {
+    return this.#calls;
+  }
+
+  /** Places that no request has. An answer that streams takes none, nor does a body that its handler waits for. */
+  freePlaces(concurrency: number): number {
+    if (this.#open.size < concurrency) return concurrency - this.#open.size;
+    let waiting = 0;
+    for (const { isHeadOut, isBodyAwaited } of this.#open.values())
+      if (!isHeadOut && !isBodyAwaited) waiting += 1;
+    return Math.max(0, concurrency - waiting);
+  }
+
   /** Takes a request and begins its handler. */
-  take(call: IncomingCall): void {
+  take(call: IncomingCall, way: RequestWay): void {
     const { config } = this.#options;
     const { timeoutMs, streamMs } = config.limits;
     const id = this.#nextId++;
     const incoming = call.read(config.name, timeoutMs + (call.hasStreamedBody ? streamMs : 0));
     this.#options.traces.open(id, incoming);
-    const request = new OpenRequest(this.#parts, id, incoming, call);
+    const request = new OpenRequest(this.#parts, id, incoming, call, way);
     this.#lastHops = request.hops;
     this.#open.set(id, request);
+    if (way === "call") this.#calls += 1;
     request.begin(incoming);
   }
 
@@ -177,13 +201,17 @@ export class OpenRequests implements Answers, RequestFacts {
     clearTimeout(limit);
   }
 
-  #forget({ id, requestId, method, status, failure }: OpenRequest): void {
+  #forget(request: OpenRequest): void {
+    const { id, requestId, method, status, failure, way } = request;
+    request.counted?.(failure ?? status ?? "NO_ANSWER", performance.now() - request.takenAtMs);
     this.#open.delete(id);
+    if (way === "call") this.#calls -= 1;
     this.#finished.add(id, requestId);
     this.#options.traces.over(id, { method, status, error: failure });
     if (this.#background.has(id)) this.#background.outlive(id);
     else this.#drop(id);
     this.#checkIdle();
+    this.#options.onFreed?.();
   }
 
   #drop(id: number): void {

@@ -166,3 +166,10 @@ function tooLarge(bytes: number, limit: number) {
   const why = `a body of ${bytes} bytes; limits.maxResponseBytes is ${limit}`;
   return { kind: "refused", code: "RESPONSE_TOO_LARGE", why } as const;
 }
+
+/** The body of an answer: user input. Undefined where it is neither a text, nor bytes, nor a stream. */
+export function contentOf(body: unknown): Content | undefined {
+  if (body === undefined) return "";
+  if (typeof body === "string" || typeof body === "number") return body;
+  return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined;
+}

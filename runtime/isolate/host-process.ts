@@ -18,6 +18,7 @@ import type {
   HostLogin,
   InstanceEvents,
   LabelKeys,
+  RequestSink,
   StartOrder,
   StartOutcome,
   TrialOrder,
@@ -50,6 +51,8 @@ export interface HostProcessOptions {
   callees: Callees | undefined;
   /** Takes the spans of requests. Undefined: none are made. */
   spans: SpanSink | undefined;
+  /** Counts its requests. Undefined: they are not counted. */
+  requests: (() => RequestSink) | undefined;
   /** Undefined: debuggers may not attach. */
   debug: HostDebug | undefined;
   onReady(): void;
@@ -104,6 +107,7 @@ export class HostProcess {
   readonly #configs = new Map<string, FunctionConfig>();
   readonly #access: HostAccess;
   readonly #callees: HostCallees;
+  readonly #requests: RequestSink | undefined;
   readonly #renewals = new Map<number, () => void>();
   readonly #startedAt = performance.now();
   readonly #ended = Promise.withResolvers<void>();
@@ -124,6 +128,7 @@ export class HostProcess {
       running: () => this.#configs.values(),
       send: (callees) => this.#send({ type: "callees", callees }),
     });
+    this.#requests = options.requests?.();
     this.#spawned = spawnHost(options, {
       onMessage: (message) => {
         if (this.#phase !== "ended") this.#receive(message);
@@ -257,6 +262,9 @@ export class HostProcess {
       case "spans":
         for (const span of message.spans) this.#options.spans?.record(span);
         break;
+      case "requests":
+        this.#requests?.add(message.reports);
+        break;
       case "ended":
         break;
       default:
@@ -371,6 +379,7 @@ export class HostProcess {
     this.#phase = "ended";
     this.#access.close();
     this.#callees.close();
+    this.#requests?.close();
     for (const resolve of this.#renewals.values()) resolve();
     void this.#options.socket?.remove();
     const pending = [...this.#starts.values(), ...this.#trials.values()];

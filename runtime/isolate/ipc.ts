@@ -3,7 +3,14 @@ import type { LabelKey } from "../../keys/index.ts";
 import type { LoginTexts, NatsTransport } from "../../nats/index.ts";
 import type { Span } from "../../traces/index.ts";
 import type { Callee } from "../calls/callee.ts";
-import type { DrainOrder, StartOrder, StartOutcome, TrialOrder, TrialOutcome } from "../host.ts";
+import type {
+  DrainOrder,
+  RequestReport,
+  StartOrder,
+  StartOutcome,
+  TrialOrder,
+  TrialOutcome,
+} from "../host.ts";
 
 /**
  * The messages between a node-runner and its isolate host process, over Node's IPC channel with structured clones.
@@ -80,5 +87,7 @@ export type FromHost =
   | { type: "need-source-map"; revision: string }
   /** A function seals for a label, or opens a value under its key `kid`. */
   | { type: "need-key"; id: number; function: string; label: string; kid: string | undefined }
+  /** The requests of its instances. */
+  | { type: "requests"; reports: readonly RequestReport[] }
   /** Spans that have ended. */
   | { type: "spans"; spans: readonly Span[] };

@@ -15,8 +15,8 @@ const cacheDir = inject("nodeCache");
 const config = FunctionConfigSchema.parse({ name: "hello", routes: [] });
 const bundle = Buffer.from(`export default () => new Response("hello");`);
 
-/** A host, the ends of its instances, and its log from warnings on. */
-async function startHost(url: string, maxMemoryMb: number, program?: HostProgram) {
+/** A host, the ends of its instances, and its log from warnings on. `giveWayMs`: its functions move away when it dies. */
+async function startHost(url: string, maxMemoryMb: number, program?: HostProgram, giveWayMs?: number) {
   const gone: [string, string][] = [];
   const logged: string[] = [];
   const host = startIsolateHost({
@@ -32,6 +32,7 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
     backoff: createBackoff({ firstMs: 100, maxMs: 10_000, forgetAfterMs: 60_000 }),
     maxMemoryMb,
     minAgeMs: 0,
+    ...(giveWayMs !== undefined && { giveWayMs }),
     events: {
       onIdle: () => undefined,
       onFull: () => undefined,
@@ -39,7 +40,10 @@ async function startHost(url: string, maxMemoryMb: number, program?: HostProgram
       onLeaving: (instance) => gone.push([instance, "leaving"]),
       onGone: (instance, reason) => gone.push([instance, reason]),
       onGuilty: () => undefined,
-      onDied: (instances) => gone.push(["died", instances.join()]),
+      onDied(instances) {
+        gone.push(["died", instances.join()]);
+        return giveWayMs !== undefined;
+      },
     },
     sourceMapOf: async () => undefined,
     log: pino({ level: "warn" }, { write: (line) => void logged.push(line) }),
@@ -108,6 +112,23 @@ it("gives an order that waits for a process that dies to the next one", async ()
     expect(await order).toMatchObject({ ok: true });
     expect(host.pidOf("one")).not.toBe(first);
     expect(gone).toEqual([["died", ""]]);
+  } finally {
+    await host.close({ graceMs: 1_000 });
+  }
+});
+
+it("starts no process for functions that moved away before an order comes", async () => {
+  await using nats = await startTestNats();
+  const { host, gone } = await startHost(nats.url, 1_000, undefined, 3_600_000);
+  const start = (instance: string) => host.start({ instance, revision: "1", config, secrets: {}, bundle });
+  try {
+    expect(await start("one")).toMatchObject({ ok: true });
+    process.kill(host.pid ?? 0, "SIGKILL");
+    await eventually(() => expect(gone).toContainEqual(["one", "crashed"]));
+    // A timer of the host without a pause would be over before this one.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(host.pid).toBe(undefined);
+    expect(await start("two")).toMatchObject({ ok: true });
   } finally {
     await host.close({ graceMs: 1_000 });
   }

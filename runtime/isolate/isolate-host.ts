@@ -3,7 +3,7 @@
  *
  *     starting ── ready ──▶ ready                    Orders wait, then go to the process.
  *     starting, ready ── exit, retire ──▶ pausing     The process is away; the next one starts after a pause.
- *     pausing ── pause over ──▶ starting              A pause of 0 is over at once.
+ *     pausing ── pause over ──▶ starting              An order ends a pause that only gives way to other hosts.
  *     any ── close ──▶ closed                        Orders are refused.
  *
  * I1  Every order is answered (host-process.ts). An order that met a process on its way out, or waited for a process that died
@@ -12,6 +12,7 @@
  * I3  The pauses between processes that die again and again grow.
  * I4  A process retires where V8 lost control of an isolate in it, where it is old, and where it holds too much memory. It takes
  *     nothing new, its successor starts, and it finishes its requests.
+ * I5  The end of a process is told before its successor starts: the start of a program holds the runner up.
  */
 
 import type { Logger } from "pino";
@@ -42,6 +43,11 @@ export interface IsolateHostOptions extends HostParts {
   maxMemoryMb: number;
   /** How old a process is before it retires for its memory: above the bound right after its start, its successor would be too. Default a minute. */
   minAgeMs?: number;
+  /**
+   * How long the successor of a process whose functions moved to other hosts gives way to these: their callers wait, and both
+   * starts at once take twice as long. Default 2 s.
+   */
+  giveWayMs?: number;
   /** Undefined: debuggers may not attach. */
   debug?: HostDebug | undefined;
 }
@@ -53,7 +59,8 @@ export interface IsolateHost extends Host {
 
 type State =
   | { phase: "starting" | "ready"; process: HostProcess }
-  | { phase: "pausing"; timer: NodeJS.Timeout }
+  /** `hurry`: starts the next process as soon as its predecessors' deaths allow. */
+  | { phase: "pausing"; timer: NodeJS.Timeout; hurry: () => void }
   | { phase: "closed" };
 
 const DEFAULT_PREPARED = 3;
@@ -65,6 +72,9 @@ const MAX_AGE_MS = 24 * 3_600_000;
 const MIN_AGE_MS = 60_000;
 /** The memory of an idle instance, about. */
 const INSTANCE_MB = 4;
+
+/** Default of `giveWayMs`. */
+const GIVE_WAY_MS = 2_000;
 
 const STOPPING = { ok: false, code: "NODE_STOPPING", message: "the host is stopping" } as const;
 
@@ -80,6 +90,8 @@ class ProcessSupervisor implements IsolateHost {
   /** Resolves with the process that takes orders; with undefined when none will. */
   #ready = Promise.withResolvers<HostProcess | undefined>();
   #state: State;
+  /** Orders that wait for a process. */
+  #waiting = 0;
 
   constructor(options: IsolateHostOptions) {
     this.#options = options;
@@ -135,15 +147,20 @@ class ProcessSupervisor implements IsolateHost {
     if (next.phase === "closed") this.#ready.resolve(undefined);
   }
 
-  #startAfter(pauseMs: number): void {
+  /** `atLeastMs`: the pause that an order does not cut short. */
+  #startAfter(pauseMs: number, atLeastMs = pauseMs): void {
     const start = () => this.#enter({ phase: "starting", process: this.#startProcess() });
-    if (pauseMs > 0) this.#enter({ phase: "pausing", timer: setTimeout(start, pauseMs) });
-    else start();
+    const endsAtMs = performance.now() + atLeastMs;
+    const hurry = () => {
+      if (atLeastMs < pauseMs) this.#startAfter(Math.max(0, endsAtMs - performance.now()));
+    };
+    // A timer also where there is no pause (I5): messages under way leave first.
+    this.#enter({ phase: "pausing", timer: setTimeout(start, pauseMs), hurry });
   }
 
   #startProcess(): HostProcess {
     const { node, worldId, transport, snapshot, egressDeny, prepared = DEFAULT_PREPARED } = this.#options;
-    const { nats, program, sandbox, runFolder, events, sourceMapOf, keys, callees, spans, debug } =
+    const { nats, program, sandbox, runFolder, events, sourceMapOf, keys, callees, spans, requests, debug } =
       this.#options;
     const process: HostProcess = new HostProcess({
       init: { node, worldId, transport, snapshot, prepared, egressDeny, isInspected: debug !== undefined },
@@ -156,6 +173,7 @@ class ProcessSupervisor implements IsolateHost {
       keys,
       callees,
       spans,
+      requests,
       debug,
       log: this.#log,
       onReady: () => {
@@ -199,7 +217,7 @@ class ProcessSupervisor implements IsolateHost {
   #onExit(process: HostProcess, { exitCode, signal, lost, aboard }: HostEnd): void {
     const { events, backoff } = this.#options;
     const isExpected = this.#leaving.delete(process);
-    if (!isExpected) events.onDied(aboard);
+    const isDeserted = !isExpected && events.onDied(aboard);
     for (const instance of lost) {
       if (isExpected) events.onGone(instance, "shutdown");
       else events.onGone(instance, "crashed", "HOST_CRASHED");
@@ -207,7 +225,8 @@ class ProcessSupervisor implements IsolateHost {
     if (this.#current !== process) return;
     const pauseMs = backoff.fail(Date.now());
     this.#log.error({ exitCode, signal, instances: lost.length, restartInMs: pauseMs }, "host died");
-    this.#startAfter(pauseMs);
+    const { giveWayMs = GIVE_WAY_MS } = this.#options;
+    this.#startAfter(isDeserted && this.#waiting === 0 ? Math.max(pauseMs, giveWayMs) : pauseMs, pauseMs);
   }
 
   /** Gives an order to the process that takes orders (I1). */
@@ -215,7 +234,10 @@ class ProcessSupervisor implements IsolateHost {
     give: (process: HostProcess) => Promise<T>,
   ): Promise<T | typeof STOPPING> {
     for (;;) {
+      if (this.#state.phase === "pausing") this.#state.hurry();
+      this.#waiting += 1;
       const process = await this.#ready.promise;
+      this.#waiting -= 1;
       if (process === undefined || this.#state.phase === "closed") return STOPPING;
       const outcome = await give(process);
       const wasTooLate = !outcome.ok && outcome.code === "NODE_STOPPING" && process !== this.#current;

@@ -347,6 +347,7 @@ class Runner implements NodeRunner {
         sourceMapOf: (revision) => revisions.sourceMap(revision),
         keys,
         callees: this.#callees,
+        requests: () => this.#metrics.requests.open(),
         spans,
         log,
       },

@@ -10,8 +10,8 @@ export interface Suspects {
   groupOf(trust: string, name: string): string;
   /** V8 lost control of the function's isolate: the function goes into quarantine. */
   quarantine(group: string, name: string, reason: string): void;
-  /** A group's host died without a report, with these functions in it. */
-  hostDied(group: string, functions: readonly string[]): void;
+  /** A group's host died without a report, with these functions in it. True: they all move to other groups. */
+  hostDied(group: string, functions: readonly string[]): boolean;
   /** The function changed, or is gone. False where nothing was held against it. */
   forgive(name: string, generation: string | undefined): boolean;
   close(): void;
@@ -55,12 +55,13 @@ export function createSuspects({ desired, onMoved, publisher, log }: SuspectsOpt
     },
     hostDied(group, functions) {
       const verdict = suspicion.hostDied(group, functions.map(suspectOf), performance.now());
-      if (verdict.kind === "none") return;
+      if (verdict.kind === "none") return false;
       if (verdict.kind === "halved")
         log.warn({ group, suspects: verdict.suspects }, "a host died again; half of its functions move");
       else
         tell(verdict.suspect, "its host died while no other suspect was in it; it runs in a host of its own");
       moved();
+      return functions.every((name) => suspicion.groupOf(trustOf(group), name) !== group);
     },
     forgive: (name, generation) => suspicion.forgive(name, generation),
     close: () => clearTimeout(timer),

@@ -1,12 +1,12 @@
 /**
  * The client of a service in a program that narun did not start: `connect<typeof orders>("orders", { nats })`. Its calls take the
- * way of calls between functions: a gateway holds them, wakes the service and chooses an instance.
+ * way of calls between functions: straight to an instance where its login permits that (known-callee.ts), else by a gateway, which
+ * holds them, wakes the service and chooses an instance.
  */
 import {
   createProblem,
   decodeReply,
   type ErrorCode,
-  encodeRequest,
   explainFailure,
   NAME_PATTERN,
   NO_FIELDS,
@@ -17,15 +17,16 @@ import type { ConnectedService, ConnectOptions, ConnectSeal } from "../../functi
 import { connectNats, type Nats } from "../../nats/index.ts";
 import {
   bytesLeft,
-  callService,
   createOpenCalls,
   createPeers,
   createStreamPresence,
   type ResponseBody,
-  type ServiceReply,
-  type StreamParts,
 } from "../../streams/index.ts";
 import { sealedBy, withActions } from "../../web/index.ts";
+import { CallHead } from "../calls/call-head.ts";
+import { NearDoors } from "../calls/near-instances.ts";
+import { type CallBody, type Caller, type CallReply, ServiceCalls } from "../calls/service-calls.ts";
+import { createKnownCallee, type KnownCallee } from "./known-callee.ts";
 import { resolveAccess } from "./options.ts";
 import { urlOfEnvironment } from "./serve.ts";
 
@@ -53,11 +54,23 @@ export async function connect<S>(
     presence: createStreamPresence(nats),
     calls: createOpenCalls(nats),
   };
+  const services = new ServiceCalls({
+    ...{ streams: parts, node: "" },
+    near: new NearDoors(nats, parts.presence.peer),
+    // A gateway takes a call that no instance takes.
+    warn: () => undefined,
+  });
+  const known = createKnownCallee({
+    ...{ nats, service },
+    set: (callee) => services.setCallees(callee === undefined ? [] : [callee]),
+  });
+  const target = { service, services, known, timeoutMs };
   const sealed = options.seal && (await openSealing(nats, service, options.seal));
   const client = {
-    fetch: (path: string, init: Init) => fetchService(parts, service, timeoutMs, path, init),
+    fetch: (path: string, init: Init) => fetchService(target, path, init),
     async close() {
       sealed?.close();
+      services.close();
       parts.calls.close();
       parts.presence.close();
       parts.peers.close();
@@ -91,47 +104,79 @@ interface Init {
   signal: AbortSignal;
 }
 
+interface ClientTarget {
+  service: string;
+  services: ServiceCalls;
+  known: KnownCallee;
+  timeoutMs: number;
+}
+
 async function fetchService(
-  parts: StreamParts,
-  service: string,
-  timeoutMs: number,
+  { service, services, known, timeoutMs }: ClientTarget,
   path: string,
   { method, headers: fields, body = "", signal }: Init,
 ): Promise<Response> {
   signal.throwIfAborted();
+  known.note("called");
   const [rawPath = "/", query = ""] = path.split("?");
   const requestId = crypto.randomUUID();
-  const facts = {
-    method,
-    rawPath,
-    query,
-    host: service,
-    scheme: "http",
+  const head = new CallHead({
+    ...{ method, rawPath, query, host: service, scheme: "http", requestId, hops: 0 },
     fields: Object.entries(fields).flat(),
-  } as const;
-  const headers = encodeRequest({ ...facts, requestId }, { timeoutMs });
-  if (headers === undefined) throw new TypeError("the request has a field that cannot be sent");
+  });
+  if (!head.isSendable) throw new TypeError("the request has a field that cannot be sent");
   const bytes = Buffer.from(body);
   const first = bytes.subarray(0, FIRST_BYTES);
-  const rest = bytes.byteLength > FIRST_BYTES ? bytesLeft(bytes.subarray(FIRST_BYTES)) : undefined;
-  const calling = callService(parts, { service, headers, first, rest, timeoutMs, signal });
-  const left = new Promise<never>((_, reject) =>
-    signal.addEventListener("abort", () => reject(signal.reason), { once: true }),
-  );
+  const rest = bytes.byteLength > FIRST_BYTES ? restOf(bytes.subarray(FIRST_BYTES)) : undefined;
+  const endsAtMs = performance.now() + timeoutMs;
+  const caller: Caller = { signal };
+  const calling = services.call({ service, head, first, rest, endsAtMs, caller });
+  const left = new Promise<never>((_, reject) => {
+    const leave = () => {
+      caller.onAbort?.();
+      reject(signal.reason);
+    };
+    signal.addEventListener("abort", leave, { once: true });
+  });
   const reply = await Promise.race([calling, left]);
   const failed = (code: ErrorCode) => problem(code, service, requestId);
-  return reply.kind === "failed" ? failed(reply.code) : responseOf(reply, failed);
+  if (reply.kind === "failed") return failed(reply.code);
+  if ("message" in reply.told) known.note("answered");
+  return responseOf(reply, failed);
+}
+
+/** The rest of an input, which is there. */
+function restOf(bytes: Uint8Array): CallBody {
+  let mostBytes = Number.POSITIVE_INFINITY;
+  let tooLarge: () => void = () => undefined;
+  const left = bytesLeft(bytes);
+  return {
+    ...left,
+    bound(maxBytes, onTooLarge) {
+      mostBytes = maxBytes;
+      tooLarge = onTooLarge;
+    },
+    pipe(sender) {
+      if (bytes.byteLength <= mostBytes) return left.pipe(sender);
+      sender.break("BODY_TOO_LARGE");
+      tooLarge();
+      return () => undefined;
+    },
+  };
 }
 
 async function responseOf(
-  reply: Exclude<ServiceReply, { kind: "failed" }>,
+  reply: Exclude<CallReply, { kind: "failed" }>,
   failed: (code: ErrorCode) => Response,
 ): Promise<Response> {
-  const read = decodeReply(reply.message, { names: "lower", omitted: NO_FIELDS });
+  const { told } = reply;
+  const whole = "reply" in told ? told.reply.data : told.message.data;
+  const message = "reply" in told ? { headers: told.reply.headers(), data: whole } : told.message;
+  const read = decodeReply(message, { names: "lower", omitted: NO_FIELDS });
   if (read.kind === "failed") return failed(read.code);
   if (read.kind === "service-error") return failed("SERVICE_ERROR");
   const { status, fields } = read;
-  const data = reply.kind === "whole" ? reply.message.data : await collect(reply.body);
+  const data = reply.kind === "whole" ? whole : await collect(reply.body);
   if (data === undefined) {
     if (reply.kind === "stream") reply.cancel();
     return failed("STREAM_BROKEN");

@@ -1,4 +1,7 @@
-/** Three nodes of one network on addresses of this machine: each begins with a token, and none of them is the first. */
+/**
+ * Three nodes of one network on addresses of this machine: each begins with a token, and none of them is the first. A tenant is
+ * served by an `up` of its own beside them.
+ */
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -17,18 +20,29 @@ interface Member {
 }
 
 const LIMIT_MS = 380_000;
+/** Counts in a bucket: the answer has the new number. */
+const TALLY = `export default async (request, env) => {
+  const count = Number((await env.TALLY.get("count")) ?? 0) + 1;
+  await env.TALLY.put("count", String(count));
+  return new Response(String(count));
+};\n`;
 let folder: WorkFolder;
 const members: Member[] = [];
+let tenant: Member | undefined;
 
 beforeAll(async () => {
   folder = await createWorkFolder({
     "functions/hello/index.ts": "export default () => new Response('hi');\n",
     "more/later/index.ts": "export default () => new Response('later');\n",
+    "theirs/tally/index.ts": TALLY,
+    "theirs/tally/narun.yaml": "bindings:\n  - { name: TALLY, kv: tally }\n",
   });
 });
 afterAll(async () => {
-  for (const { up } of members) up.kill("SIGTERM");
-  for (const { up } of members) {
+  // The tenant first: it ends by its servers.
+  const all = tenant === undefined ? members : [tenant, ...members];
+  for (const { up } of all) {
+    up.kill("SIGTERM");
     await up.ended;
     await up[Symbol.asyncDispose]();
   }
@@ -77,70 +91,114 @@ async function refusal(name: string, to: string): Promise<string | undefined> {
   return code ?? stdout + stderr;
 }
 
-it("joins by tokens, each for one node; without the first node the others serve and take orders", async () => {
-  const first = await begin("one", "functions");
-  expect(await (await fetch(`${first.http}/hello`)).text()).toBe("hi");
+it(
+  "joins by tokens, each for one node",
+  async () => {
+    const first = await begin("one", "functions");
+    expect(await (await fetch(`${first.http}/hello`)).text()).toBe("hi");
+    // A server that waits for its cluster says nothing that looks like a failure.
+    expect(first.up.stderr).not.toMatch(/\[(?:WRN|ERR)\]/);
 
-  const token = await createToken(first);
-  const second = await begin("two", "--join", target(token, first));
-  expect(await refusal("again", target(token, first))).toBe("JOIN_TOKEN_USED");
-  expect(await refusal("strange", target(`${token.slice(0, 20)}0000${token.slice(24)}`, first))).toBe(
-    "JOIN_TOKEN_FOREIGN",
-  );
-  expect(await refusal("nonsense", `no-token@${new URL(first.nats).host}`)).toBe("JOIN_TOKEN_INVALID");
-  // The second node makes tokens like the first, and lets nodes in.
-  const third = await begin("three", "--join", target(await createToken(second), second));
-  await eventually(
-    async () => {
-      const { stdout } = await command(third, "nodes", "--json");
-      const names = JSON.parse(stdout).map((one: { node: string }) => one.node);
-      expect(names.toSorted()).toEqual(["one", "three", "two"]);
-    },
-    { timeoutMs: 30_000 },
-  );
-  for (const { http } of [second, third])
-    await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"), {
-      timeoutMs: 30_000,
-    });
+    const token = await createToken(first);
+    const second = await begin("two", "--join", target(token, first));
+    expect(await refusal("again", target(token, first))).toBe("JOIN_TOKEN_USED");
+    expect(await refusal("strange", target(`${token.slice(0, 20)}0000${token.slice(24)}`, first))).toBe(
+      "JOIN_TOKEN_FOREIGN",
+    );
+    expect(await refusal("nonsense", `no-token@${new URL(first.nats).host}`)).toBe("JOIN_TOKEN_INVALID");
+    // The second node makes tokens like the first, and lets nodes in.
+    const third = await begin("three", "--join", target(await createToken(second), second));
+    await eventually(
+      async () => {
+        const { stdout } = await command(third, "nodes", "--json");
+        const names = JSON.parse(stdout).map((one: { node: string }) => one.node);
+        expect(names.toSorted()).toEqual(["one", "three", "two"]);
+      },
+      { timeoutMs: 30_000 },
+    );
+    for (const { http } of [second, third])
+      await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"), {
+        timeoutMs: 30_000,
+      });
 
-  await waitForCopies(third);
-  first.up.kill("SIGKILL");
-  await first.up[Symbol.asyncDispose]();
-  members.shift();
-  for (const { http } of members)
-    await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"), {
+    await waitForCopies(third);
+  },
+  LIMIT_MS,
+);
+
+it(
+  "serves a tenant: its streams get copies at all servers, within its bounds",
+  async () => {
+    const [first, , third] = members;
+    if (first === undefined || third === undefined) throw new Error("the nodes are not there");
+    // The order goes by another node than the server that the tenant connects to.
+    const file = folder.path("acme.tenant");
+    const bounds = ["--max-storage-mb", "400", "--out", file, "--data-dir", third.data];
+    expect(await narun(["tenant", "add", "acme", ...bounds])).toMatchObject({ code: 0 });
+    const data = folder.path("acme");
+    const own = ["--tenant", file, "--data-dir", data, "--nats", first.nats, "--json", "theirs"];
+    const up = startNarun(["up", ...FREE_PORTS, ...own], { cwd: folder.dir, limitMs: LIMIT_MS });
+    tenant = { name: "acme", data, up, http: "", nats: first.nats };
+    const [line] = await up.shows(/^\{"http".*\}$/m);
+    Object.assign(tenant, { http: JSON.parse(line).http });
+    expect(await (await fetch(`${tenant.http}/tally`)).text()).toBe("1");
+    await waitForCopies(tenant);
+    const listed = JSON.parse((await command(tenant, "nodes", "--json")).stdout);
+    expect(listed).toHaveLength(1);
+    for (const { http } of members) expect((await fetch(`${http}/tally`)).status).toBe(404);
+  },
+  LIMIT_MS,
+);
+
+it(
+  "without the first node the others serve and take orders, and the tenant goes on",
+  async () => {
+    const [first, second, third] = members;
+    if (first === undefined || second === undefined || third === undefined) throw new Error("no nodes");
+    const counted = async () => Number(await (await fetch(`${tenant?.http}/tally`)).text());
+    const before = await counted();
+    first.up.kill("SIGKILL");
+    await first.up[Symbol.asyncDispose]();
+    members.shift();
+    // No count that was told is lost.
+    await eventually(async () => expect(await counted()).toBeGreaterThan(before), { timeoutMs: 60_000 });
+    for (const { http } of members)
+      await eventually(async () => expect(await (await fetch(`${http}/hello`)).text()).toBe("hi"), {
+        timeoutMs: 60_000,
+      });
+    await eventually(
+      async () => {
+        const { code, stderr } = await command(second, "push", "more/later");
+        expect({ code, stderr }).toMatchObject({ code: 0 });
+      },
+      { timeoutMs: 90_000 },
+    );
+    await eventually(async () => expect(await (await fetch(`${third.http}/later`)).text()).toBe("later"), {
       timeoutMs: 60_000,
     });
-  await eventually(
-    async () => {
-      const { code, stderr } = await command(second, "push", "more/later");
-      expect({ code, stderr }).toMatchObject({ code: 0 });
-    },
-    { timeoutMs: 90_000 },
-  );
-  await eventually(async () => expect(await (await fetch(`${third.http}/later`)).text()).toBe("later"), {
-    timeoutMs: 60_000,
-  });
-  // The first is like every other: a fourth joins by the second.
-  const fourth = await begin("four", "--join", target(await createToken(second), second));
-  await eventually(async () => expect(await (await fetch(`${fourth.http}/later`)).text()).toBe("later"), {
-    timeoutMs: 60_000,
-  });
-  // A new key of a role is every node's, also of the node that joined last.
-  const before = readNetwork(third.data)?.version ?? 0;
-  const rotated = await narun(["network", "rotate", "host", "--data-dir", third.data, "--json"]);
-  expect(rotated).toMatchObject({ code: 0 });
-  const rest = [second, third, fourth];
-  await eventually(
-    () => {
-      const all = rest.map(({ data }) => readNetwork(data));
-      for (const facts of all) expect(facts?.version).toBeGreaterThan(before);
-      expect(new Set(all.map((facts) => publicOf(facts?.keys.roles.host[0] ?? ""))).size).toBe(1);
-    },
-    { timeoutMs: 30_000 },
-  );
-  for (const { http } of rest) expect(await (await fetch(`${http}/hello`)).text()).toBe("hi");
-}, 400_000);
+    // The first is like every other: a fourth joins by the second.
+    const fourth = await begin("four", "--join", target(await createToken(second), second));
+    await eventually(async () => expect(await (await fetch(`${fourth.http}/later`)).text()).toBe("later"), {
+      timeoutMs: 60_000,
+    });
+    // A new key of a role is every node's, also of the node that joined last.
+    const version = readNetwork(third.data)?.version ?? 0;
+    const rotated = await narun(["network", "rotate", "host", "--data-dir", third.data, "--json"]);
+    expect(rotated).toMatchObject({ code: 0 });
+    const rest = [second, third, fourth];
+    await eventually(
+      () => {
+        const all = rest.map(({ data }) => readNetwork(data));
+        for (const facts of all) expect(facts?.version).toBeGreaterThan(before);
+        expect(new Set(all.map((facts) => publicOf(facts?.keys.roles.host[0] ?? ""))).size).toBe(1);
+      },
+      { timeoutMs: 30_000 },
+    );
+    for (const { http } of rest) expect(await (await fetch(`${http}/hello`)).text()).toBe("hi");
+    expect(await counted()).toBeGreaterThan(before);
+  },
+  LIMIT_MS,
+);
 
 /** `narun up` gives each stream three copies when the third server is there. */
 async function waitForCopies({ data, nats: url }: Member): Promise<void> {

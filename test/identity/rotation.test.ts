@@ -8,6 +8,8 @@ import { claimsIn, connectNats, createLogin, publicOf, roleKey, systemLogin } fr
 import { eventually } from "../harness/eventually.ts";
 import { type ClosedWorld, startClosedWorld } from "./closed-world.ts";
 
+const PATHS = ["/hello", "/noded"];
+
 let world: ClosedWorld;
 let data: string;
 
@@ -20,7 +22,17 @@ beforeAll(async () => {
   // Over NATS alone: a socket would go on without a login.
   world = await startClosedWorld(files, "functions", "--short-path", "off");
   data = world.folder.path("data");
-});
+  // A machine that is too busy to try a function in time pushes it again.
+  await eventually(
+    async () => {
+      for (const path of PATHS) {
+        if ((await fetch(world.http + path)).status === 200) continue;
+        expect(await world.narun("author", ["push", `functions${path}`])).toMatchObject({ code: 0 });
+      }
+    },
+    { timeoutMs: 100_000 },
+  );
+}, 240_000);
 afterAll(() => world?.[Symbol.asyncDispose]());
 
 const order = async (...args: string[]) => {
@@ -28,7 +40,7 @@ const order = async (...args: string[]) => {
     cwd: world.folder.dir,
     limitMs: 60_000,
   });
-  expect(ended).toMatchObject({ code: 0 });
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
   return JSON.parse(ended.stdout);
 };
 
@@ -92,7 +104,7 @@ it("changes over to new keys of gateway, node and host under load: no request fa
       createLogin(roleKey(before, role), { tags: ["fn:hello"] }),
     ]),
   );
-  const calls = load("/hello", "/noded");
+  const calls = load(...PATHS);
   await eventually(() => expect(calls.count()).toBeGreaterThan(50), { timeoutMs: 30_000 });
   for (const role of former.keys()) await order("network", "rotate", role, "--grace", "10m");
   for (const creds of former.values()) expect(await login(creds)).toBe("in");

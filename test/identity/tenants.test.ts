@@ -1,8 +1,18 @@
 /** A tenant is an account: its operator serves its functions, and neither sees anything of the other. */
-import { stat } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { readNetwork } from "../../cli/network/network-facts.ts";
 import { type Ended, FREE_PORTS, type Narun, narun, startNarun } from "../../cli/testing/narun.ts";
-import { connectNats, type Nats, openByteKv } from "../../nats/index.ts";
+import {
+  type AccountKeys,
+  connectNats,
+  createLogin,
+  type Nats,
+  openByteKv,
+  publicOf,
+  roleKey,
+} from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type ClosedWorld, startClosedWorld } from "./closed-world.ts";
 
@@ -165,6 +175,58 @@ it("has the bounds that it was given, which are not the others'", async () => {
   for (const nats of more) await nats.close();
 }, 60_000);
 
+it("has its file written again, which serves as the first one does", async () => {
+  const again = world.folder.path("again.tenant");
+  const exported = await tenant("export", "acme", "--out", again);
+  expect(JSON.parse(exported.stdout)).toMatchObject({ name: "acme", file: again });
+  expect((await stat(again)).mode & 0o077).toBe(0);
+  expect(JSON.parse(await readFile(again, "utf8"))).toEqual(
+    JSON.parse(await readFile(world.folder.path("acme.tenant"), "utf8")),
+  );
+  for (const [name, code] of [
+    ["nobody", "TENANT_UNKNOWN"],
+    ["acme", "USAGE"],
+  ] as const)
+    expect((await tenant("export", name, "--out", name === "acme" ? again : "x")).stderr).toContain(code);
+  expect((await tenant("export")).stderr).toContain("needs a name");
+}, 60_000);
+
+it("changes over to a new key of a role, the network's own stay; the former one is refused", async () => {
+  const own = world.folder.path("data");
+  const keysNow = (): AccountKeys =>
+    JSON.parse(readFileSync(world.folder.path("data-acme/network/tenant.json"), "utf8")).keys;
+  const [before, ofNetwork] = [keysNow(), readNetwork(own)?.keys.roles];
+  const former = createLogin(roleKey(before, "author"));
+  const login = async (creds: string) => {
+    const options = { url: world.nats, login: { creds, ca: world.ca }, worldId: "none", name: "test" };
+    await (await connectNats(options)).close();
+    return "in";
+  };
+  expect(await login(former)).toBe("in");
+  for (const role of ["author", "host", "node", "gateway"] as const)
+    expect(
+      await run(["network", "rotate", role, "--of", "acme", "--grace", "0s", "--data-dir", own]),
+    ).toMatchObject({ code: 0 });
+  await expect(login(former)).rejects.toMatchObject({ code: "NATS_LOGIN_REFUSED" });
+  // The `up` of the tenant takes the keys over, and serves on with logins of them.
+  await eventually(
+    async () => {
+      const now = keysNow();
+      for (const role of ["author", "host", "node", "gateway"] as const)
+        expect(publicOf(now.roles[role][0])).not.toBe(publicOf(before.roles[role][0]));
+      expect(await login(createLogin(roleKey(now, "author")))).toBe("in");
+      expect(await (await fetch(`${http}/theirs`)).text()).toBe("of theirs");
+      expect(JSON.parse((await command("data-acme", "nodes", "--json")).stdout)).toMatchObject([
+        { state: "running" },
+      ]);
+    },
+    { timeoutMs: 60_000 },
+  );
+  expect(readNetwork(own)?.keys.roles).toEqual(ofNetwork);
+  const unknown = await run(["network", "rotate", "author", "--of", "nobody", "--data-dir", own, "--json"]);
+  expect(unknown.stderr).toContain("TENANT_UNKNOWN");
+}, 120_000);
+
 it("is removed with everything that it has stored, and its logins are refused", async () => {
   await tenant("add", "brief");
   const brief = await startTenant("brief", "theirs");
@@ -178,5 +240,7 @@ it("is removed with everything that it has stored, and its logins are refused", 
   // A tenant of the same name begins anew.
   expect(await tenant("add", "brief", "--out", "anew.tenant")).toMatchObject({ code: 0 });
   expect((await command("data-brief", "ls", "--json")).stderr).toContain("NATS_LOGIN_REFUSED");
-  expect(JSON.parse((await command("data-acme", "ls", "--json")).stdout)).toHaveLength(1);
+  const others = await command("data-acme", "ls", "--json");
+  expect(others).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(others.stdout)).toHaveLength(1);
 }, 120_000);

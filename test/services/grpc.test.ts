@@ -243,6 +243,27 @@ it("a .proto file that does not fit the actions is refused by the push, which na
   });
 });
 
+it("a sealed action has no method, as its input would be in clear; beside methods of others it stays as it is", async () => {
+  const sealed = (name: string) => ({
+    ...source,
+    "index.ts": SHOP.replace(`.action("${name}", {`, `.action("${name}", { encrypt: "payments",`),
+  });
+  const pushed: unknown = await world.push("shop", sealed("find")).catch((error: unknown) => error);
+  expect(pushed).toMatchObject({
+    code: "TRIAL_FAILED",
+    fields: { reason: "GRPC_MISMATCH" },
+    message: expect.stringContaining(
+      'Shop.FindOrder is the action "find", whose calls are sealed for "payments"',
+    ),
+  });
+  const beside = `.action("card", { encrypt: "payments" }, () => "read")\n  .action("clear"`;
+  const other: unknown = await world
+    .push("shop", { ...source, "index.ts": SHOP.replace('.action("clear"', beside) })
+    .catch((error: unknown) => error);
+  // This world has no keys: the label fails, and no method.
+  expect(other).toMatchObject({ fields: { reason: expect.stringMatching(/^(?:KEYS_|DIRECTORY_|LABEL_)/) } });
+});
+
 const GRPCURL = peerProgram("grpcurl-v1.9.4");
 describe.skipIf(GRPCURL === undefined)("grpcurl (grpc-go)", () => {
   it("describes the service by reflection, and calls an action", async () => {

@@ -3,7 +3,6 @@
  * imported here: `ActionError` is known by its shape there (functions/sdk/service/action-error.ts).
  */
 import { type Answer, type Init, pathOfAction, type SendInput, ServiceError } from "./call-answer.ts";
-import { refuseFetch } from "./sealed-call.ts";
 
 /** The side of a service that calls use. */
 interface Fetches {
@@ -133,4 +132,10 @@ interface Problem {
   requestId?: string;
   error?: { name?: unknown; data?: unknown };
   issues?: { path: string; message: string }[];
+}
+
+/** In the place of `fetch`, whose requests go in clear. */
+async function refuseFetch(): Promise<never> {
+  const text = "`fetch` of a binding with `seal` would go in clear: call an action by its name";
+  throw Object.assign(new Error(text), { name: "NotSupportedError" });
 }

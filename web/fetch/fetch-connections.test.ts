@@ -203,8 +203,9 @@ describe.runIf(hasOpenssl)("https", () => {
 describe("connections", () => {
   it("are kept for the next request", async () => {
     await using server = await startServer(echo);
-    await world.run(`for (let i = 0; i < 20; i++) await (await fetch(origin)).json();`, server.origin);
-    expect(server.connections).toBe(1);
+    await world.run(`for (let i = 0; i < 50; i++) await (await fetch(origin)).json();`, server.origin);
+    // undici frees a connection a turn of the event loop after its answer: a request that is faster than that makes another one.
+    expect(server.connections).toBeLessThan(5);
   });
 
   it("are free again though nobody reads a short body", async () => {

@@ -75,6 +75,11 @@ export function describeBoth(
       refuse(
         `.${name} has no action: add .action("${names[localName] ?? localName}", …), or name another in \`actions\``,
       );
+    // The message comes in clear as far as the function: the gateway and NATS would see what `encrypt` hides.
+    if (action?.encrypt !== undefined)
+      refuse(
+        `.${name} is the action "${action.name}", whose calls are sealed for "${action.encrypt}": gRPC has them in clear`,
+      );
     const told = description.actions.find((one) => one.name === action?.name);
     for (const [side, message] of [
       ["input", input],

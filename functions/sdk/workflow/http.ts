@@ -232,7 +232,8 @@ function problemOf(error: unknown): Response {
   if (name === "UnknownQuery") return problem(404, "WORKFLOW_QUERY_UNKNOWN", String(message));
   if (code === "WORKFLOW_DIVERGED") return problem(409, "WORKFLOW_DIVERGED", String(message));
   if (name === "WorkflowEnded") return problem(409, "WORKFLOW_ENDED", String(message));
-  if (name === "NATS_NO_MAJORITY") return problem(503, name, String(message));
+  if (name === "NATS_NO_MAJORITY" || name === "NATS_JETSTREAM_UNAVAILABLE")
+    return problem(503, name, String(message));
   if (name === "WorkflowInputTooLarge") return problem(413, "WORKFLOW_INPUT_TOO_LARGE", String(message));
   throw error;
 }
@@ -252,6 +253,7 @@ function problem(
 const TITLES: Readonly<Record<string, string>> = {
   BAD_REQUEST: "The request is not valid",
   METHOD_NOT_ALLOWED: "The route does not take this method",
+  NATS_JETSTREAM_UNAVAILABLE: "JetStream is not available now",
   NATS_NO_MAJORITY: "Most servers of the NATS cluster are gone; nothing can be written",
   NOT_FOUND: "There is no such path",
   WORKFLOW_ID_INVALID: "The id of the workflow is not valid",

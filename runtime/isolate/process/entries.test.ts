@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { EnterOp, PostOp, splitAnswers } from "../../../web/index.ts";
 import { testEngine } from "../../testing/sandbox.ts";
+import type { Isolate } from "../engine.ts";
 import type { EntryOutcome } from "../load-outcome.ts";
 import { Entries } from "./entries.ts";
 import { createWatchdog } from "./watchdog.ts";
@@ -8,6 +9,8 @@ import { createWatchdog } from "./watchdog.ts";
 const LIMITS = { cpuMs: 200, memoryMb: 32 };
 /** More than the entries that an isolate gets one by one (I7). */
 const TRIED = 40;
+/** The entries of one request that enter together. */
+const TOGETHER = 32;
 
 /** A function in an isolate of its own, whose requests are made many at a time. */
 async function start(code: string, limits = LIMITS) {
@@ -16,6 +19,7 @@ async function start(code: string, limits = LIMITS) {
   const ends: [EntryOutcome["kind"], number][] = [];
   const failuresOfOne: (readonly number[])[] = [];
   const overdrawn: number[] = [];
+  const callSizes: number[] = [];
   const changed = new Set<() => void>();
   const note = () => {
     for (const look of changed) look();
@@ -49,7 +53,12 @@ async function start(code: string, limits = LIMITS) {
     if (op === PostOp.setTimer) entries.enter(Number(c), EnterOp.timer, Number(a));
     note();
   });
-  entries.into(isolate);
+  const counted: Isolate = Object.create(isolate);
+  counted.enterAll = (timeoutMs, messages) => {
+    callSizes.push(messages.length);
+    return isolate.enterAll(timeoutMs, messages);
+  };
+  entries.into(counted);
   const env = { values: {}, bindings: [] };
   const loaded = await entries.load(() => isolate.load({ code, fileName: "test", env, cpuMs: 1_000 }));
   expect(loaded).toEqual({ kind: "ok" });
@@ -75,7 +84,7 @@ async function start(code: string, limits = LIMITS) {
   const answered = (ids: readonly number[]) => until(() => ids.every((id) => answers.has(id)));
   await answered(ask("", TRIED));
   return {
-    ...{ answers, logs, ends, failuresOfOne, overdrawn, entries, ask, until, answered },
+    ...{ answers, logs, ends, failuresOfOne, overdrawn, callSizes, entries, ask, until, answered },
     [Symbol.dispose]() {
       entries.close();
       isolate.dispose();
@@ -144,6 +153,18 @@ it("many entries of one request end with its time", { timeout: 30_000 }, async (
   const [id = 0] = fn.ask("many");
   await fn.until(() => fn.overdrawn.length > 0);
   expect(fn.overdrawn).toEqual([id]);
+});
+
+it("entries of one request enter together, up to a bound, and the next request comes after them", async () => {
+  using fn = await start(`
+    export default ({ url }) => (url.endsWith("many") ? new Promise(() => {}) : new Response(""));`);
+  const [id = 0] = fn.ask("many");
+  await fn.answered(fn.ask(""));
+  fn.callSizes.length = 0;
+  for (let at = 0; at < 2 * TOGETHER; at++) fn.entries.enter(id, EnterOp.credit, 1, 1);
+  await fn.answered(fn.ask(""));
+  // The rest waits for a place, and the other request goes before most of it.
+  expect([fn.callSizes[0], fn.callSizes[1]]).toEqual([TOGETHER, TOGETHER + 1]);
 });
 
 it("a rejection without a handler costs no answer, and later ones are told for their requests", async () => {

@@ -21,6 +21,8 @@ export interface CallContext {
   readonly trace?: TraceFields | undefined;
   /** Aborts when the isolate cancels the call, or ends. */
   readonly signal: AbortSignal;
+  /** Called when `signal` aborts. A call with this listener alone makes no signal. */
+  onAbort?: (() => void) | undefined;
   readonly streams: IsolateStreams;
 }
 
@@ -70,6 +72,7 @@ class OpenCall implements CallContext {
   readonly #traces: RequestTraces | undefined;
   /** Set where a span is made of the call. */
   span: CallTrace | undefined;
+  onAbort: (() => void) | undefined;
   #controller: AbortController | undefined;
   #isAborted = false;
 
@@ -97,6 +100,7 @@ class OpenCall implements CallContext {
   abort(): void {
     this.#isAborted = true;
     this.#controller?.abort();
+    this.onAbort?.();
   }
 }
 
@@ -112,10 +116,14 @@ export function createHostCalls(options: HostCallsOptions): HostCalls {
   const { operations, traces, enter, onError } = options;
   const open = new Map<number, OpenCall>();
 
-  const run = async (name: string, values: readonly unknown[], context: CallContext) => {
+  const run = (name: string, values: readonly unknown[], context: CallContext): Promise<Data | Inline> => {
     const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
-    if (operation === undefined) throw new CallError("NotSupportedError", `there is no ${name} here`);
-    return operation(values, context);
+    try {
+      if (operation === undefined) throw new CallError("NotSupportedError", `there is no ${name} here`);
+      return Promise.resolve(operation(values, context));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   };
 
   return {

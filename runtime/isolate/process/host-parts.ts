@@ -19,6 +19,7 @@ import {
 import { NearDoors } from "../../calls/near-instances.ts";
 import { ServiceCalls } from "../../calls/service-calls.ts";
 import type { Instance, SocketPlace } from "../../instance/instance.ts";
+import { RequestCounts } from "../../instance/request-counts.ts";
 import type { startInstance } from "../../instance/start-instance.ts";
 import type { FromHost, ToHost } from "../ipc.ts";
 import { RateLimits } from "../operations/bindings/rate-limits.ts";
@@ -42,6 +43,8 @@ export interface HostParts {
   readonly egressDeny: readonly string[];
   /** The socket for gateways of this machine; undefined where there is none. */
   readonly door: Door | undefined;
+  /** Of all instances of the process. */
+  readonly counts: RequestCounts;
   /** Undefined: the node exports none. */
   readonly spans: SpanChannel | undefined;
 }
@@ -97,6 +100,7 @@ export async function openHostParts(
     services: new ServiceCalls({ streams, near, node, warn }),
     rateLimits: new RateLimits(),
     ledger: new Ledger(connection),
+    counts: new RequestCounts((reports) => void send({ type: "requests", reports })),
     keys: createKeyChannel((message) => void send(message)),
     door: await opening,
     spans: isTraced ? createSpanChannel() : undefined,
@@ -119,6 +123,7 @@ export async function closeHostParts({
   services,
   ledger,
   nats,
+  counts,
   spans,
 }: HostParts): Promise<void> {
   await door?.server.close();
@@ -128,6 +133,7 @@ export async function closeHostParts({
   calls.close();
   ledger.close();
   await nats.close();
+  counts.flush();
   spans?.flush();
 }
 

@@ -149,7 +149,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   }
   largestMb = Math.max(largestMb, order.config.limits.memoryMb);
   let inspector: InspectorChannel | undefined;
-  const { node, nats, peers, ledger, door, near, spans } = running;
+  const { node, nats, peers, ledger, door, near, counts, spans } = running;
   const parts = {
     ...running,
     ...order,
@@ -161,7 +161,7 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     },
     onRunaway: (isolate: Isolate) => retire("it was ended, and goes on", isolate, RUNAWAY_GRACE_MS),
   };
-  const common = { node, nats, peers, ledger, near, sourceMaps, spans, ...order };
+  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, ...order };
   const place = door?.nextPlace();
   const areStarting = () => starts.size > 0;
   await startReported({

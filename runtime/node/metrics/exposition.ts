@@ -5,9 +5,10 @@ export type Labels = Readonly<Record<string, string>>;
 /** One metric: its name, its kind and help, and its values. */
 export interface Metric {
   name: string;
-  type: "gauge" | "counter";
+  type: "gauge" | "counter" | "histogram";
   help: string;
-  values: readonly { labels: Labels; value: number }[];
+  /** `suffix`: of the name, for the series of a histogram. */
+  values: readonly { labels: Labels; value: number; suffix?: string }[];
 }
 
 /** The content type of the format. */
@@ -20,7 +21,9 @@ export function formatMetrics(metrics: readonly Metric[]): string {
     .flatMap(({ name, type, help, values }) => [
       `# HELP ${name} ${help.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")}`,
       `# TYPE ${name} ${type}`,
-      ...values.map(({ labels, value }) => `${name}${formatLabels(labels)} ${formatValue(value)}`),
+      ...values.map(
+        ({ labels, value, suffix = "" }) => `${name}${suffix}${formatLabels(labels)} ${formatValue(value)}`,
+      ),
       "",
     ])
     .join("\n");

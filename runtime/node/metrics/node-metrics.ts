@@ -15,6 +15,7 @@ import {
 import type { LocalInstance } from "../local-instance.ts";
 import { formatMetrics, type Labels, type Metric } from "./exposition.ts";
 import { type ProcessUsage, readProcessUsage } from "./process-usage.ts";
+import { RequestMetrics } from "./request-metrics.ts";
 
 export interface NodeMetricsOptions {
   node: string;
@@ -39,6 +40,8 @@ interface End {
 const PREFIX = "narun_node_runner_instance";
 
 export class NodeMetrics {
+  /** The requests of the instances. */
+  readonly requests: RequestMetrics;
   readonly #options: NodeMetricsOptions;
   readonly #pids = new BoundedMap<string, number>(MAX_ENDS);
   /** By function and index. */
@@ -49,6 +52,7 @@ export class NodeMetrics {
 
   constructor(options: NodeMetricsOptions) {
     this.#options = options;
+    this.requests = new RequestMetrics(options.node);
   }
 
   /** A status event of an instance goes out. The instance is still in the table. */
@@ -68,6 +72,7 @@ export class NodeMetrics {
       ...(await this.#usageMetrics(all)),
       ...this.#gauges(all),
       ...this.#counters(),
+      ...this.requests.metrics(),
       ...(this.#options.more?.() ?? []),
     ]);
   }

@@ -32,7 +32,7 @@ const nothing = () => undefined;
 function createHost(findMeans: () => Promise<Means>) {
   const events = {
     ...{ onIdle: nothing, onFull: nothing, onCondemned: nothing, onLeaving: nothing, onGone: nothing },
-    ...{ onGuilty: nothing, onDied: nothing },
+    ...{ onGuilty: nothing, onDied: () => false },
   };
   const parts = {
     ...{ node: "n", worldId: nats.world.id, transport: "own" as const, group: "g", egressDeny: [] },

@@ -28,7 +28,7 @@ export interface ExecHostOptions {
   findMeans(): Promise<Means>;
 }
 
-/** Upper bound of the time that a trial may take: its asker waits 15 s. */
+/** Upper bound of the time that a trial may take: its asker waits for longer. */
 const TRIAL_MS = 12_000;
 
 /** A node-runner gives each program its file. */

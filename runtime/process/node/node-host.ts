@@ -122,7 +122,8 @@ class NodeHost implements Host {
   }
 
   #startProcess(parts: NodeProcessParts): Spare {
-    const { node, worldId, transport, egressDeny, nats, sourceMapOf, keys, callees, spans } = this.#options;
+    const { node, worldId, transport, egressDeny, nats, sourceMapOf, keys, callees, spans, requests } =
+      this.#options;
     const { program, sandbox, runFolder } = parts;
     const ready = Promise.withResolvers<boolean>();
     const process: HostProcess = new HostProcess({
@@ -130,7 +131,7 @@ class NodeHost implements Host {
         ...{ node, worldId, transport, egressDeny },
         ...{ snapshot: new Uint8Array(), prepared: 0, isInspected: false },
       },
-      ...{ nats, program, sandbox, sourceMapOf, keys, callees, spans },
+      ...{ nats, program, sandbox, sourceMapOf, keys, callees, spans, requests },
       socket: runFolder?.open(),
       events: {
         ...this.#options.events,

@@ -87,8 +87,9 @@ interface Call {
 async function send(
   { name: caller, streams, services, limits, hopsOf }: BindingContext,
   { service, rawPath, query, text }: Call,
-  { owner, request, signal, trace }: CallContext,
+  context: CallContext,
 ): Promise<ActionAnswer> {
+  const { owner, request, trace } = context;
   const requestId = request?.id ?? crypto.randomUUID();
   const failed = (code: ErrorCode) => problemOf(code, requestId, service);
   const hops = hopsOf(owner) + 1;
@@ -104,7 +105,7 @@ async function send(
     request?.endsAtMs ?? Number.POSITIVE_INFINITY,
     performance.now() + limits.timeoutMs,
   );
-  const calling = { service, head, first: bytes.subarray(0, FIRST_BYTES), rest, endsAtMs, signal };
+  const calling = { service, head, first: bytes.subarray(0, FIRST_BYTES), rest, endsAtMs, caller: context };
   const reply = await (services?.call(calling) ?? callByGateway(streams, calling));
   return reply.kind === "failed" ? failed(reply.code) : readReply(reply, failed);
 }

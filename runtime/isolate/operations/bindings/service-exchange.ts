@@ -1,8 +1,13 @@
 /** One call to another function, with an isolate's streams at this end (streams/call.ts). */
-import type { ErrorCode } from "../../../../contracts/index.ts";
 import type { StreamParts } from "../../../../streams/index.ts";
 import type { CallHead } from "../../../calls/call-head.ts";
-import { type CallBody, callByGateway, type ServiceCalls, type Told } from "../../../calls/service-calls.ts";
+import {
+  type CallBody,
+  type CallReply,
+  callByGateway,
+  type FunctionCall,
+  type ServiceCalls,
+} from "../../../calls/service-calls.ts";
 import type { CallContext } from "../../process/host-calls.ts";
 import type { Outbound } from "../../process/isolate-streams.ts";
 
@@ -10,30 +15,37 @@ export interface IsolateCall {
   service: string;
   head: CallHead;
   /** A body that fits into the first message; a number is the id of the isolate's stream. */
-  body: Uint8Array | number;
+  body: Uint8Array | string | number;
   /** By `performance.now()`. */
   endsAtMs: number;
 }
 
-export type IsolateReply =
-  | { kind: "whole"; told: Told }
-  /** `told` is the head; the body is a stream of this id. */
-  | { kind: "stream"; told: Told; stream: number }
-  | { kind: "failed"; code: ErrorCode };
-
-export async function callFromIsolate(
+/** `services`: undefined, where all calls go by gateways. */
+export function callFromIsolate(
   { streams, services }: { streams: StreamParts; services?: ServiceCalls | undefined },
-  { body, ...call }: IsolateCall,
+  { service, head, body, endsAtMs }: IsolateCall,
   context: CallContext,
-  /** Aborts when the calling request is over. Its streams then end. */
+): Promise<CallReply> {
+  const isStream = typeof body === "number";
+  const call: FunctionCall = {
+    ...{ service, head, endsAtMs, caller: context },
+    first: isStream ? NO_BYTES : body,
+    rest: isStream ? restOf(body, context) : undefined,
+  };
+  return services?.call(call) ?? callByGateway(streams, call);
+}
+
+const NO_BYTES = new Uint8Array();
+
+/**
+ * Joins the body of an answer to a stream of the isolate; returns the id of that. The other side grants the credit of the request's
+ * body, and the isolate that of the response's body. `over` aborts when the calling request is over: the stream ends then.
+ */
+export function openReply(
+  reply: Extract<CallReply, { kind: "stream" }>,
+  context: CallContext,
   over: AbortSignal | undefined,
-): Promise<IsolateReply> {
-  const first = typeof body === "number" ? new Uint8Array() : body;
-  const rest = typeof body === "number" ? restOf(body, context) : undefined;
-  const calling = { ...call, first, rest, signal: context.signal };
-  const reply = await (services?.call(calling) ?? callByGateway(streams, calling));
-  if (reply.kind !== "stream") return reply;
-  // The other side grants the credit of the request's body, and the isolate that of the response's body.
+): number {
   const inbound = context.streams.openInbound(context.owner, {
     onCredit(bytes) {
       // An end that enters with the reply, in one turn, would come before the isolate knows of the stream.
@@ -65,7 +77,7 @@ export async function callFromIsolate(
       0,
     );
   };
-  return { kind: "stream", told: reply.told, stream: inbound.id };
+  return inbound.id;
 }
 
 function restOf(id: number, { streams, owner }: CallContext): CallBody {

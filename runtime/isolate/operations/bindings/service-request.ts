@@ -9,7 +9,7 @@ export interface OutgoingCall {
   url: URL;
   headerBlock: string;
   /** A number is the id of the isolate's stream. */
-  body: Uint8Array | number;
+  body: Uint8Array | string | number;
 }
 
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
@@ -26,10 +26,9 @@ export function readCall([method, url, headerBlock, body]: readonly unknown[]): 
   return content === undefined ? undefined : { method, url: parsed, headerBlock, body: content };
 }
 
-function bodyOf(body: unknown): Uint8Array | number | undefined {
-  if (body === undefined) return new Uint8Array();
-  if (typeof body === "number") return body;
-  if (typeof body === "string") return Buffer.from(body);
+function bodyOf(body: unknown): OutgoingCall["body"] | undefined {
+  if (body === undefined) return "";
+  if (typeof body === "number" || typeof body === "string") return body;
   return body instanceof ArrayBuffer ? new Uint8Array(body) : undefined;
 }
 

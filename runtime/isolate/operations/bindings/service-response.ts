@@ -30,9 +30,10 @@ export function answerOf(
   method: string,
   failed: (code: ErrorCode) => ServiceAnswer,
 ): ServiceAnswer {
-  const data = "reply" in told ? told.reply.data : told.message.data;
   const whole = "reply" in told ? told.reply.block?.() : undefined;
-  if (whole !== undefined) return answerWith(whole.status, whole.block, data, method);
+  if (whole !== undefined && "reply" in told)
+    return answerWith(whole.status, whole.block, told.reply.text ?? told.reply.data, method);
+  const { data } = "reply" in told ? told.reply : told.message;
   const reply = decodeReply(
     "reply" in told ? { headers: told.reply.headers(), data } : told.message,
     READING,
@@ -44,7 +45,12 @@ export function answerOf(
   return answerWith(status, blockOfFields(fields), data, method);
 }
 
-function answerWith(status: number, headerBlock: string, data: Uint8Array, method: string): ServiceAnswer {
+function answerWith(
+  status: number,
+  headerBlock: string,
+  data: Uint8Array | string,
+  method: string,
+): ServiceAnswer {
   const hasBody = !WITHOUT_BODY.has(status) && method !== "HEAD";
   const body = hasBody ? (bodyOf(data) ?? "") : undefined;
   return { status, statusText: "", headerBlock, body };

@@ -14,7 +14,7 @@ import {
 import { Inline } from "../../../../web/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import type { BindingContext } from "./binding-context.ts";
-import { callFromIsolate } from "./service-exchange.ts";
+import { callFromIsolate, openReply } from "./service-exchange.ts";
 import { headOf, readCall } from "./service-request.ts";
 import { answerOf, type ServiceAnswer } from "./service-response.ts";
 
@@ -43,15 +43,11 @@ export function createServiceOperations({
       const head = headOf(call, { ...{ requestId, hops, caller }, trace: context.trace });
       if (head === undefined) throw new CallError("TypeError", "The request has a field that cannot be sent");
       const { body, method } = call;
-      const reply = await callFromIsolate(
-        { streams, services },
-        { service, head, body, endsAtMs },
-        context,
-        endOf(context.owner),
-      );
+      const reply = await callFromIsolate({ streams, services }, { service, head, body, endsAtMs }, context);
       if (reply.kind === "failed") return failed(reply.code);
       const answer = answerOf(reply.told, method, failed);
-      if (reply.kind === "stream") return { ...answer, body: reply.stream };
+      if (reply.kind === "stream")
+        return { ...answer, body: openReply(reply, context, endOf(context.owner)) };
       return answer.body instanceof ArrayBuffer ? answer : new Inline(answer);
     },
   };

@@ -17,6 +17,7 @@ import { createHeaders, Journals, type Nats, toMessage, type WorkflowName } from
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
+import { tellingAway } from "./journal-failure.ts";
 import { createSealedJournals, type SealedJournals } from "./sealed-journals.ts";
 import { createSealing } from "./sealing.ts";
 import { inTrace, readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
@@ -47,7 +48,7 @@ export function createWorkflowOperations({
     id: readId(id),
   });
   const mostBytes = nats.maxPayload - MAX_HEADER_BYTES;
-  return {
+  return tellingAway({
     ...createReadOperations({ journals, nats, nameOf, sealed }),
     "workflow.run": ([id], { owner }) => {
       const end = endOf(owner);
@@ -106,7 +107,7 @@ export function createWorkflowOperations({
       await nats.flush();
       return undefined;
     },
-  };
+  });
 }
 
 /** A child tells its parent how it ended: a workflow of another parent would never do so. */

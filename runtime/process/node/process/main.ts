@@ -117,9 +117,9 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   if (running === undefined || stopping !== undefined) {
     return send({ type: "started", instance, outcome: refused });
   }
-  const { node, nats, peers, ledger, door, near, spans } = running;
+  const { node, nats, peers, ledger, door, near, counts, spans } = running;
   const parts = { ...running, ...order, threadFile, isTraced: spans !== undefined };
-  const common = { node, nats, peers, ledger, near, sourceMaps, spans, ...order };
+  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, ...order };
   const place = door?.nextPlace();
   await startReported({
     instance,
