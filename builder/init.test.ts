@@ -69,3 +69,7 @@ test("a new function of gRPC builds, and its types are those of its .proto file"
   expect(config.routes).toContainEqual({ path: "/greetings/*" });
   expect(await writeProtoTypes({ dir }, { check: true })).toMatchObject([{ changed: false, missing: false }]);
 });
+
+test("a place that takes no folder is named", async () => {
+  await expect(initFunction("/dev/null/greeter")).rejects.toMatchObject({ code: "FOLDER_UNUSABLE" });
+});

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { NAME_PATTERN, NarunError } from "../contracts/index.ts";
+import { makeFolders, unusableFolder } from "../machine/index.ts";
 import { displayPath } from "./function-folder.ts";
 
 /** Template → file. The template has another name than .gitignore, because npm leaves such files out of a package. */
@@ -48,7 +49,9 @@ export async function initFunction(
     throw new NarunError("USAGE", { detail: `${present.join(", ")} would be overwritten`, present });
   }
 
-  await mkdir(dir, { recursive: true });
+  await makeFolders(resolve(dir)).catch((error: unknown) => {
+    throw unusableFolder(dir, error);
+  });
   for (const { source, path } of targets) {
     const text = await readFile(new URL(`./templates/${source}`, import.meta.url), "utf8");
     await writeFile(path, text.replaceAll("{{name}}", name), { flag: "wx" });

@@ -18,6 +18,8 @@ const EVENT_GROUPS = 4;
 const MAX_EVENT_SUBJECT = 512;
 /** Upper bound of an event's key. */
 export const MAX_EVENT_KEY = 256;
+/** Upper bound of an event's id. */
+export const MAX_EVENT_ID = 400;
 /** Upper bound of an event's own lifetime: ten years. */
 export const MAX_EVENT_TTL_SECONDS = 315_360_000;
 

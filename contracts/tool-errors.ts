@@ -67,6 +67,11 @@ export const toolErrors = {
     title: "The node cannot enforce a limit that the program's spec demands",
     solve: "Run it on a node that can (`narun doctor` on each tells), or take the key out of narun.yaml.",
   },
+  NODE_DISK_FULL: {
+    title: "The disk of the node has no room for the file",
+    solve:
+      "Make room on the disk of the node's cache folder (`--cache-dir`). The node tries again by itself.",
+  },
   PUSH_CONFLICT: {
     title: "This function was changed by another push at the same time",
     solve: "Look at `narun revisions`, then push again.",
@@ -158,6 +163,11 @@ export const toolErrors = {
   ADDRESS_IN_USE: {
     title: "The address is taken",
     solve: "Stop the program that listens there, or choose another port (0 picks a free one).",
+  },
+  FOLDER_UNUSABLE: {
+    title: "A folder of narun cannot be made or written to",
+    solve:
+      "Give this user the right to write there, make room on its disk, or name another folder (`--data-dir`, `--cache-dir`, `--keys`).",
   },
   DATA_DIR_LOCKED: {
     title: "Another narun runs on this data folder",

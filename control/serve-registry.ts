@@ -24,8 +24,10 @@ import {
   type RegistryAction,
   registryEvent,
   requestIdOf,
+  type Spec,
 } from "../contracts/index.ts";
 import {
+  type KvChange,
   type Message,
   type MicroEndpoint,
   type Nats,
@@ -33,10 +35,17 @@ import {
   registerMicroService,
 } from "../nats/index.ts";
 import { graphServices, listServices, showService } from "./service-registry.ts";
-import { type ServiceEvent, watchServices } from "./watch-services.ts";
+import { KnownServices, type ServiceEvent } from "./watch-services.ts";
 
 export interface RegistryOptions {
   nats: Nats;
+  /** The specs, as the gateway of the process follows them. */
+  specs: {
+    follow(listener: (change: KvChange<Spec>) => void): {
+      present: readonly KvChange<Spec>[];
+      end: () => void;
+    };
+  };
   log: { warn(facts: object, text: string): void; debug(facts: object, text: string): void };
 }
 
@@ -52,7 +61,7 @@ const BY_NAME = /^\/(?:\.narun\/action\/|narun-registry\.)(\w+)$/;
 const MAX_LOOKS = 16;
 
 /** Serves the registry until it is closed. */
-export async function serveRegistry({ nats, log }: RegistryOptions): Promise<ServedRegistry> {
+export async function serveRegistry({ nats, specs, log }: RegistryOptions): Promise<ServedRegistry> {
   const looks = new Map<string, Promise<unknown>>();
   const look = (action: RegistryAction, name: string): Promise<unknown> => {
     const key = `${action} ${name}`;
@@ -82,18 +91,19 @@ export async function serveRegistry({ nats, log }: RegistryOptions): Promise<Ser
       })),
     ],
   });
-  const ending = new AbortController();
-  await nats.confirm();
   const publish = publisherOf({ nats, log });
-  const watching = watchServices(nats, publish, ending.signal).catch((error: unknown) =>
-    log.warn({ error: messageOf(error) }, "the registry tells no events"),
-  );
+  const known = new KnownServices();
+  const following = specs.follow((change) => {
+    const found = known.take(change);
+    if (found !== undefined) publish(found.event, found.revision);
+  });
+  for (const change of following.present) known.take(change);
+  await nats.confirm();
   return {
     async close() {
-      ending.abort();
+      following.end();
       await service.drain().catch(() => undefined);
-      // A watch that is just being opened would leave its consumer behind.
-      await Promise.all([watching, ...answering]);
+      await Promise.all(answering);
       service.close();
     },
   };
@@ -168,8 +178,11 @@ function refuse(message: Message, code: ErrorCode, detail?: string): string {
   return code;
 }
 
-/** Publishes the events of services. Instances announce themselves. */
-function publisherOf({ nats, log }: RegistryOptions): (event: ServiceEvent, revision: number) => void {
+/** Publishes the events of services. */
+function publisherOf({
+  nats,
+  log,
+}: Pick<RegistryOptions, "nats" | "log">): (event: ServiceEvent, revision: number) => void {
   let opening: ReturnType<typeof openEvents> | undefined;
   return (event, revision) => {
     if (event.event === "instance") return;

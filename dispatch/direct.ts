@@ -60,7 +60,7 @@ export class Direct {
       ...{ nats, links: undefined, isSelective: true, log },
       onReady: nothing,
       onRoom: nothing,
-      onSilent: nothing,
+      onSilent: (instance) => this.#dispatcher.hear("silent", ({ target }) => target === instance),
       onLost: (instance) => this.#dispatcher.hear("gone", ({ target }) => target === instance),
       onNode: nothing,
       onRoutes: nothing,
@@ -106,6 +106,12 @@ export class Direct {
   leave({ id, service }: InstanceFacts): void {
     const instance = this.#instances.ready(service).find((one) => one.id === id);
     if (instance !== undefined) this.#instances.markDraining(instance);
+  }
+
+  /** A node's runner is dead, or is heard again: instances of it that were given up may still run. */
+  onNode(node: string, news: "silent" | "replaced" | "appeared"): void {
+    if (news !== "appeared") this.#instances.leave(node, news);
+    else for (const service of this.#askedAtMs.keys()) this.#askedAtMs.set(service, Number.NEGATIVE_INFINITY);
   }
 
   /** No function here may call the service any more. */

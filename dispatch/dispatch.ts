@@ -16,6 +16,7 @@ import { createInstanceInquiries } from "./inquiries.ts";
 import { Instances } from "./instances.ts";
 import type { DispatchObserver } from "./job.ts";
 import type { Log } from "./log.ts";
+import { SpecFeed } from "./spec-feed.ts";
 import { createSpecs, type Specs } from "./specs.ts";
 import { Wires } from "./wires.ts";
 
@@ -44,6 +45,8 @@ const DEFAULT_HOLD_MS = 15_000;
 export class Dispatch {
   readonly dispatcher: Dispatcher;
   readonly specs: Specs;
+  /** The changes of specs, where they are followed here. */
+  readonly feed = new SpecFeed();
   /** The consumers that are not deployed. */
   readonly consumers: Consumers;
   readonly limits: HoldLimits;
@@ -67,7 +70,7 @@ export class Dispatch {
       this.#demand.look(name);
       this.dispatcher.onNews(name);
     };
-    this.specs = options.specs?.(onChange) ?? createSpecs({ nats, log, onChange });
+    this.specs = options.specs?.(onChange) ?? createSpecs({ nats, log, onChange, feed: this.feed });
     this.consumers = createConsumers(onSpecs);
     this.#nodes = followNodes({
       nats,

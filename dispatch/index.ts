@@ -16,4 +16,5 @@ export type {
 export type { Log } from "./log.ts";
 export { pauseOf } from "./pause.ts";
 export { createRelay, type Relay } from "./relay.ts";
+export type { SpecFeed } from "./spec-feed.ts";
 export type { Specs } from "./specs.ts";

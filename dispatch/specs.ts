@@ -2,6 +2,7 @@ import { hash } from "node:crypto";
 import { type FunctionSpec, functionOfService, type Spec } from "../contracts/index.ts";
 import { type KvChange, type Nats, openSpecs } from "../nats/index.ts";
 import type { Log } from "./log.ts";
+import type { SpecFeed } from "./spec-feed.ts";
 
 /**
  * The specs of functions, as they are in force: an invalid one leaves the last good one there. Services of the original toolkit
@@ -23,15 +24,18 @@ export interface SpecsOptions {
   nats: Nats;
   log: Log;
   onChange(name: string): void;
+  /** Hears of each change as it is in the bucket. Default: nothing does. */
+  feed?: SpecFeed | undefined;
 }
 
-export function createSpecs({ nats, log, onChange }: SpecsOptions): Specs {
+export function createSpecs({ nats, log, onChange, feed }: SpecsOptions): Specs {
   const specs = new Map<string, FunctionSpec>();
   /** Services whose specs name their nodes. Runners of the original toolkit may be among them. */
   const fixed = new WeakSet<FunctionSpec>();
   let revision = 0;
 
   const apply = (change: KvChange<Spec>) => {
+    feed?.note(change);
     if (change.kind === "put") revision = Math.max(revision, change.read.revision);
     if (change.kind === "put" && !change.read.ok) {
       const { key, error } = change.read;

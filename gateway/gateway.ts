@@ -12,7 +12,7 @@
  * 5  The subscriptions, watches and timers end. The owner of the NATS connection closes it.
  */
 import type { HoldLimits, Log, ShortPath } from "../dispatch/index.ts";
-import { Dispatch } from "../dispatch/index.ts";
+import { Dispatch, type SpecFeed } from "../dispatch/index.ts";
 import type { Address } from "../machine/index.ts";
 import { keepCopies, type Nats } from "../nats/index.ts";
 import type { Traces } from "../traces/index.ts";
@@ -97,6 +97,8 @@ export interface Gateway {
   readonly metricsUrl: string | undefined;
   /** The number of requests, by service: held without a consumer, or in flight at one. */
   counts(): Map<string, { held: number; inFlight: number }>;
+  /** The changes of specs that it follows, for other parts of its process. */
+  readonly specs: Pick<SpecFeed, "follow">;
   /** Its metrics, for a process that adds them to its own. */
   metricValues(): Promise<MetricValues>;
   /**
@@ -124,8 +126,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   });
   const traces = options.traces && new GatewayTraces(options.traces);
   const dispatch = new Dispatch({
-    nats,
-    log,
+    ...{ nats, log },
     wires: wiresOf(config?.routes ?? []),
     observer: traces?.observing(metrics) ?? metrics,
     onSpecs() {
@@ -176,6 +177,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     metricsUrl,
     counts: () => dispatch.dispatcher.active.counts(),
     metricValues: metrics.values,
+    specs: dispatch.feed,
     drain: ({ graceMs, lameDuckMs = 0 }) => (drained ??= drain(graceMs, lameDuckMs)),
     close: () => (drained ??= drain(0, 0)),
   };

@@ -12,7 +12,7 @@ export { holdCompiler } from "./compiler.ts";
 export { createEgress, type Egress, type EgressOptions, type EgressTarget } from "./egress.ts";
 export { errnoOf } from "./errno.ts";
 export { type Address, claimShared, listen } from "./listen.ts";
-export { makeOwnFolder } from "./own-folder.ts";
+export { makeFolders, makeOwnFolder, unusableFolder } from "./own-folder.ts";
 export { importParts, importPartsOnly, leaveOutUnused, requireFrom, SETS_MESSAGES } from "./own-modules.ts";
 export {
   endProcess,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { lockDataDir } from "../nats-server/data-lock.ts";
+import { canMountDisk, mountSmallDisk } from "../test/harness/small-disk.ts";
 import { makeOwnFolder } from "./own-folder.ts";
 
 let repository: string;
@@ -58,4 +59,21 @@ test("a .gitignore of the author's stays", async () => {
   await writeFile(join(repository, ".narun/.gitignore"), "data/\n");
   await makeOwnFolder(join(repository, ".narun/data"));
   expect(await readFile(join(repository, ".narun/.gitignore"), "utf8")).toBe("data/\n");
+});
+
+test.each(["/dev/null", "/dev/null/narun", "/proc/narun/data"])(
+  "a place that takes no folder is named: %s",
+  async (place) => {
+    await expect(lockDataDir(place)).rejects.toMatchObject({
+      code: "FOLDER_UNUSABLE",
+      fields: { detail: expect.stringMatching(/^\/\S+ \(E[A-Z]+\)$/) },
+    });
+  },
+);
+
+test("a disk without room is named", async (context) => {
+  if (!(await canMountDisk())) return context.skip("no file system can be mounted here");
+  await using disk = await mountSmallDisk(1);
+  disk.fill();
+  await expect(lockDataDir(join(disk.dir, "data"))).rejects.toMatchObject({ code: "FOLDER_UNUSABLE" });
 });

@@ -47,6 +47,12 @@ const MAX_FILE_STORE = "100GB";
 /** The login of a host names each of its functions, and comes in one line of the protocol. The server's default is 4 KiB. */
 const MAX_CONTROL_LINE = 1024 * 1024;
 
+/**
+ * How long a handshake of TLS may take. The server's default is 2 s, which a busy machine takes now and then: then the server closes
+ * the connection without a word. A login may take a second more.
+ */
+const TLS_SECONDS = 10;
+
 /** The text of a nats-server configuration file. */
 export function formatServerConfig(config: ServerConfig): string {
   return [
@@ -97,7 +103,7 @@ function clusterLines({ host, port, routes }: ClusterAddress, tls: TlsFiles): st
 }
 
 function tlsLine({ cert, key, ca }: TlsFiles): string {
-  return `cert_file: ${quote(cert)}, key_file: ${quote(key)}, ca_file: ${quote(ca)}`;
+  return `cert_file: ${quote(cert)}, key_file: ${quote(key)}, ca_file: ${quote(ca)}, timeout: ${TLS_SECONDS}`;
 }
 
 /** The configuration language knows the escapes of JSON strings that a path can need. */

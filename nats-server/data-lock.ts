@@ -24,6 +24,7 @@ import {
   makeOwnFolder,
   ProcessIdentitySchema,
   temporaryOf,
+  unusableFolder,
   writeWholeSync,
 } from "../machine/index.ts";
 
@@ -52,13 +53,13 @@ type LockRecord = z.infer<typeof RecordSchema>;
 
 /**
  * Takes the lock of a data folder, creating the folder where it is missing. The lock of a process that no longer runs
- * is taken over, and the nats-server that it left behind is ended first. Errors: DATA_DIR_LOCKED, naming the pid.
+ * is taken over, and the nats-server that it left behind is ended first. Errors: DATA_DIR_LOCKED, naming the pid; FOLDER_UNUSABLE.
  */
 export async function lockDataDir(dataDir: string): Promise<DataLock> {
   const dir = resolve(dataDir);
   await makeOwnFolder(dir);
   const place = join(dir, LOCK_FILE);
-  let record = acquire(place);
+  let record = take(dir, place);
   let isHeld = true;
   const write = (next: LockRecord) => {
     // Released, the file is the next owner's.
@@ -80,6 +81,14 @@ export async function lockDataDir(dataDir: string): Promise<DataLock> {
       isHeld = false;
     },
   };
+}
+
+function take(dir: string, place: string): LockRecord {
+  try {
+    return acquire(place);
+  } catch (error) {
+    throw unusableFolder(dir, error);
+  }
 }
 
 /** Becomes the owner. Throws DATA_DIR_LOCKED. */

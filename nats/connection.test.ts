@@ -237,7 +237,7 @@ test("hears on after the client library threw at a message", async () => {
 
 test("tries again where the server breaks a first connection at its login", async () => {
   let attempts = 0;
-  // A server that reads its logins anew ends the connections that have not logged in yet.
+  // As a server that stops, or a proxy whose server does.
   const door = createServer((client) => {
     attempts += 1;
     const upstream = createConnection(server.port, "127.0.0.1");

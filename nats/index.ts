@@ -61,6 +61,7 @@ export { Absences } from "./journals/absences.ts";
 export { type DueMessage, DueMessages } from "./journals/due-messages.ts";
 export { ensureJournals } from "./journals/ensure-journals.ts";
 export { Journals, toMessage, type WorkflowName } from "./journals/journal.ts";
+export { JournalClock } from "./journals/journal-clock.ts";
 export { lastInputs, lastRecords } from "./journals/last-records.ts";
 export { type ByteKv, type KvWrite, openByteKv } from "./kv/byte-kv.ts";
 export type { TypedKv } from "./kv/kv.ts";

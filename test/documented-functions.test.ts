@@ -54,7 +54,7 @@ beforeAll(async () => {
     if (Object.keys(files).length === 0) continue;
     await world.push(name, { ...files, ...FILES[name] }, config);
   }
-}, 90_000);
+});
 afterAll(async () => {
   upstream.close();
   await world[Symbol.asyncDispose]();

@@ -33,7 +33,7 @@ beforeAll(async () => {
   world = await startWorld();
   const push = async (dir: string) => pushBuild(world.connection, await buildFunction(dir, { write: false }));
   await Promise.all(folders.map(push));
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const call = (path: string, init?: RequestInit) => world.fetch(path, init);

@@ -43,7 +43,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld();
   await world.push("waits", waits, { scale: { concurrency: 100 } });
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const state = async () => JSON.parse((await world.call("/waits/state")).text);

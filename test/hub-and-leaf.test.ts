@@ -48,7 +48,7 @@ beforeAll(async () => {
     leaf?.connection.connection.publish("there");
     await Promise.race([heard, leaf?.connection.flush().then(() => Promise.reject(new Error("not heard")))]);
   });
-}, 60_000);
+});
 
 describe.each(["hub", "leaf"] as const)("the world of the %s", (side) => {
   const other = side === "hub" ? "leaf" : "hub";

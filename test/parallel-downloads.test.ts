@@ -13,7 +13,7 @@ beforeAll(async () => {
   world = await startWorld();
   for (const name of ["files", "hello"])
     await pushBuild(world.connection, await buildFunction(join(EXAMPLES, name), { write: false }));
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 /** A client that calls one request after the other. Returns how many answers were right. */

@@ -73,7 +73,7 @@ beforeAll(async () => {
        return new Response(null, { status: 101, webSocket: client });
      }`,
   );
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const address = (path: string) => world.url(path).replace("http:", "ws:");

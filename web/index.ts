@@ -20,7 +20,6 @@ export {
   type Answer,
   BATCH_MS,
   type Boundary,
-  Inline,
   MAX_CALLS,
   PROGRESS_LENGTH,
   packMessages,

@@ -16,6 +16,8 @@ export interface ExecutorCall {
   code: Code;
   /** Its place in a trace. */
   fields: FieldList;
+  /** The time of NATS' clock, where the node's is another. */
+  nowMs: number | undefined;
 }
 
 /** The executor is gone, and had begun: its answer is lost. */
@@ -25,12 +27,16 @@ const LOST = new Set(["CONSUMER_DIED", "STREAM_BROKEN", "REQUEST_TIMEOUT", "CPU_
 export async function callExecutor(
   calls: TriggerCalls,
   { id }: WorkflowName,
-  { messages, isTakeover, code, fields }: ExecutorCall,
+  { messages, isTakeover, code, fields, nowMs }: ExecutorCall,
 ): Promise<WorkflowOutcome | { outcome: "lost" } | undefined> {
   const lines = messages.map((message) => JSON.stringify(message)).join("\n");
   const answer = await calls.call({
     service: code.service,
-    fact: { kind: "workflow", head: { id, isTakeover, revision: code.revision }, data: Buffer.from(lines) },
+    fact: {
+      kind: "workflow",
+      head: { id, isTakeover, revision: code.revision, nowMs },
+      data: Buffer.from(lines),
+    },
     isRepeatable: false,
     fields,
   });

@@ -20,6 +20,7 @@ import {
   type DueMessage,
   DueMessages,
   ensureJournals,
+  JournalClock,
   Journals,
   type Nats,
   NoReplyError,
@@ -90,6 +91,7 @@ interface Run {
 class Runs implements Workflows {
   readonly #options: WorkflowsOptions;
   readonly #journals: Journals;
+  readonly #clock: JournalClock;
   readonly #pinned: Pinned;
   readonly #absent: Absent;
   readonly #due: DueMessages;
@@ -104,6 +106,8 @@ class Runs implements Workflows {
     const { nats, mostRunning = MOST_RUNNING } = options;
     this.#options = options;
     this.#journals = new Journals(nats);
+    this.#clock = new JournalClock(nats);
+    void this.#clock.now();
     this.#pinned = new Pinned(options);
     this.#absent = new Absent(options, this.#journals);
     const asked = nats.subscribe(subjects.workflowAsk, (message) => {
@@ -207,7 +211,8 @@ class Runs implements Workflows {
     if (parked !== undefined) return parked;
     const code = await this.#pinned.codeFor(name.workflow, messages);
     const fields = traceFieldsOf(this.#options.traces, name, messages);
-    return callExecutor(this.#options.calls, name, { messages, isTakeover, code, fields });
+    const nowMs = await this.#clock.now();
+    return callExecutor(this.#options.calls, name, { messages, isTakeover, code, fields, nowMs });
   }
 
   /** Makes the spans of a call of an executor. The workflow does not fail of it. */
@@ -269,7 +274,8 @@ class Runs implements Workflows {
     if (!isSuspended && !mayBeAbandoned) return done;
     if (mayBeAbandoned && (await this.#isRunElsewhere(name))) return { kind: "end", end: { end: "others" } };
     const { due: dueAt } = last?.record ?? {};
-    if (input.t === "timer" && dueAt !== undefined) this.#metrics.onWake(Date.now() - dueAt);
+    if (input.t === "timer" && dueAt !== undefined)
+      this.#metrics.onWake(((await this.#clock.now()) ?? Date.now()) - dueAt);
     return { kind: "run", messages: await this.#read(name), isTakeover: !isSuspended };
   }
 

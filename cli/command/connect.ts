@@ -5,6 +5,7 @@ import { resolveNats } from "../options/nats-access.ts";
 import type { Settings } from "../options/resolve.ts";
 import type { Output } from "../output/output.ts";
 import { explainFailure } from "../output/report-error.ts";
+import { connectLimit } from "./connect-limit.ts";
 
 /** Connects a command. Notes to the user tell of a login that is refused later. */
 export function connect(
@@ -12,8 +13,10 @@ export function connect(
   command: string,
   output: Output,
 ): Promise<Nats> {
+  const access = resolveNats(settings);
   return connectNats({
-    ...resolveNats(settings),
+    ...access,
+    ...connectLimit(access.url),
     name: `narun ${command}`,
     onRefused(error) {
       // The connection keeps trying. A permission that is missing ends the operation that needs it, with its own error.

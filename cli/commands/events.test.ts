@@ -54,6 +54,23 @@ test("events are listed, read and published", async () => {
   }
 }, 120_000);
 
+test.each([
+  ["--id", "a\nb"],
+  ["--id", "x".repeat(401)],
+  ["--key", "x".repeat(257)],
+  ["--key", " "],
+])(
+  "an event's %s that no header field can have is a wrong use",
+  async (flag, text) => {
+    const wrong = await run("publish", "orders.sent", "1", flag, text);
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${flag} takes a text on one line`),
+    });
+  },
+  60_000,
+);
+
 test("a key is made with the digest that a rule names", async () => {
   const [{ key, digest }] = await lines("key");
   expect(digest).toBe(`sha256:${createHash("sha256").update(key).digest("hex")}`);

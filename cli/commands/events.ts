@@ -1,5 +1,12 @@
 import { createHash, randomBytes } from "node:crypto";
-import { headerNames, isEventPattern, MAX_EVENT_TTL_SECONDS } from "../../contracts/index.ts";
+import {
+  headerNames,
+  isEventPattern,
+  isHeaderSafe,
+  MAX_EVENT_ID,
+  MAX_EVENT_KEY,
+  MAX_EVENT_TTL_SECONDS,
+} from "../../contracts/index.ts";
 import { listEventSubjects, replayEvents } from "../../control/index.ts";
 import { type FollowedItem, followEvents, openEvents, type StoredEvent } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
@@ -24,7 +31,7 @@ const eventsOptions = {
   eventKey: value({
     flag: "--key <key>",
     help: "only events of this key; publish: the event's key",
-    parse: asText,
+    parse: parseLine(MAX_EVENT_KEY),
   }),
   source: value({
     flag: "--source <name>",
@@ -47,7 +54,7 @@ const eventsOptions = {
   id: value({
     flag: "--id <id>",
     help: "publish: a second event of this id is not published",
-    parse: asText,
+    parse: parseLine(MAX_EVENT_ID),
   }),
   encrypt: value({
     flag: "--encrypt <label>",
@@ -88,6 +95,16 @@ export const eventsCommand = defineCommand({
     return replay(context, pattern);
   },
 });
+
+/** What goes with an event as a header field. */
+function parseLine(maxLength: number): (given: GivenText) => string {
+  return (given) => {
+    const { text } = given;
+    const isLine = text !== "" && text === text.trim() && isHeaderSafe("Name", text);
+    if (isLine && text.length <= maxLength) return text;
+    throw wrongValue(given, `a text on one line of 1 to ${maxLength} characters, without space around it`);
+  };
+}
 
 function parseSeconds(given: GivenText): number {
   const seconds = Number(given.text);

@@ -113,7 +113,7 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
       ...(options.config && { config: options.config }),
       ...(caddy && !ofGateway && { caddy }),
     });
-    const registry = ofGateway ? undefined : await serveRegistry({ nats, log });
+    const registry = ofGateway ? undefined : await serveRegistry({ nats, log, specs: gateway.specs });
     const ended = ofGateway ? untilEnded(gateway) : stopped;
     await Promise.race([workers.start(), ended]);
     const { httpUrl, grpcAddress: grpcTarget = null, metricsUrl = null } = gateway;

@@ -83,7 +83,7 @@ beforeAll(async () => {
   up = startNarun(["up", "functions", "--json", ...FREE_PORTS], { cwd: folder.dir, limitMs: 300_000 });
   const [line] = await up.shows(/^\{"http".*\}$/m);
   addresses = JSON.parse(line);
-}, 60_000);
+});
 afterAll(async () => {
   await up[Symbol.asyncDispose]();
   await folder[Symbol.asyncDispose]();

@@ -11,7 +11,7 @@ beforeAll(async () => {
   up = startNarun(["up", ...FREE_PORTS, ...at, "--json"], { cwd: folder.dir, limitMs: 120_000 });
   const [line = ""] = await up.shows(/^\{.*"runtaraHttp".*\}$/m);
   addresses = JSON.parse(line);
-}, 60_000);
+});
 afterAll(async () => {
   await up?.[Symbol.asyncDispose]();
   await folder?.[Symbol.asyncDispose]();

@@ -17,7 +17,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld();
   await world.push("orders", SOURCE, { workflow: true });
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const run = async (...args: string[]) => narun(["workflow", ...args, "--nats", world.nats.url]);

@@ -10,7 +10,7 @@ beforeAll(async () => {
   world = await startWorld();
   await world.push("greeter", greeter);
   await world.push("raw", rawSource, { grpc: ["pkg.Raw"] });
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const invoke = (method: string, args: string[] = [], options: NarunOptions = {}) =>

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { isErrorCode, isNarunError, messageOf, NarunError, stores, subjects } from "../../contracts/index.ts";
 import { makeOwnFolder, writeWholeSync } from "../../machine/index.ts";
 import { askToJoin, checkJoin, connectNats, type Nats, openByteKv, readJoinToken } from "../../nats/index.ts";
+import { connectLimit } from "../command/connect-limit.ts";
 import { SECRETS_KEY_FILE } from "../secrets-key.ts";
 import { hasNetwork, NetworkSchema, writeNetwork } from "./network-facts.ts";
 import type { Network } from "./network-folder.ts";
@@ -44,18 +45,22 @@ export async function joinNetwork({ target, dataDir, route }: JoinOptions): Prom
   const ca = await readAuthority(host, port, token.fingerprint);
   const url = `tls://${host.includes(":") ? `[${host}]` : host}:${port}`;
   const login = { creds: token.creds, ca };
-  const nats = await connectNats({ url, login, worldId: "none", name: "narun join" }).catch(
-    (error: unknown) => {
-      // The server is of the token's network, as its certificates tell: its clock is another, or the key of tokens.
-      if (isNarunError(error, "NATS_LOGIN_REFUSED"))
-        throw new NarunError(
-          "JOIN_TOKEN_EXPIRED",
-          { detail: `${host}:${port} does not take it, by its own clock or since the key of tokens changed` },
-          { cause: error },
-        );
-      throw error;
-    },
-  );
+  const nats = await connectNats({
+    url,
+    login,
+    worldId: "none",
+    name: "narun join",
+    ...connectLimit(),
+  }).catch((error: unknown) => {
+    // The server is of the token's network, as its certificates tell: its clock is another, or the key of tokens.
+    if (isNarunError(error, "NATS_LOGIN_REFUSED"))
+      throw new NarunError(
+        "JOIN_TOKEN_EXPIRED",
+        { detail: `${host}:${port} does not take it, by its own clock or since the key of tokens changed` },
+        { cause: error },
+      );
+    throw error;
+  });
   try {
     const asked = askToJoin(token, { route });
     const reply = await nats.request(subjects.join, asked.text, { timeoutMs: ANSWER_MS });

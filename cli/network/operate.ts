@@ -1,6 +1,7 @@
 /** Orders of the operator to a network that runs, out of the data folder of any of its nodes. */
 import { NarunError } from "../../contracts/index.ts";
 import { connectNats, keeperLogin, systemLogin } from "../../nats/index.ts";
+import { connectLimit } from "../command/connect-limit.ts";
 import { changeNetwork, type NetworkChannel, openNetworkRecord } from "./change-network.ts";
 import { type NetworkFacts, type NetworkState, readNetwork } from "./network-facts.ts";
 import { addressOfNetwork } from "./network-folder.ts";
@@ -32,6 +33,7 @@ export async function operateNetwork(dataDir: string, url?: string): Promise<Net
     connectNats({
       ...(address !== undefined && { url: address }),
       ...(worldId !== undefined && { worldId }),
+      ...connectLimit(address),
       login: { creds, ca: authority.cert },
       name: "narun network",
     });

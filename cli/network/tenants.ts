@@ -1,4 +1,5 @@
 /** The tenants of a network: accounts of their own, at the same servers. */
+
 import { NarunError } from "../../contracts/index.ts";
 import {
   type AccountKeys,
@@ -10,6 +11,7 @@ import {
   publicOf,
   removeAllStreams,
 } from "../../nats/index.ts";
+import { connectLimit } from "../command/connect-limit.ts";
 import type { NetworkState } from "./network-facts.ts";
 import type { NetworkOperator } from "./operate.ts";
 import { openTenantRecord, type TenantFacts } from "./tenant-folder.ts";
@@ -82,7 +84,7 @@ async function withTenant(
   work: (nats: Nats) => Promise<void>,
 ): Promise<void> {
   const login = { creds: keeperLogin(keys, 600_000), ca: facts.authority.cert };
-  const nats = await connectNats({ url, login, worldId: "none", name: "narun tenant" });
+  const nats = await connectNats({ url, login, worldId: "none", name: "narun tenant", ...connectLimit(url) });
   try {
     await work(nats);
   } finally {

@@ -207,7 +207,7 @@ async function startInOrder(
   endings.push(() => node.close());
   const drained = { graceMs: DRAIN_GRACE_MS, lameDuckMs: options.lameDuckMs };
   endings.push(async () => void (await Promise.all([gateway.drain(drained), workers.close()])));
-  endings.push((await serveRegistry({ nats, log })).close);
+  endings.push((await serveRegistry({ nats, log, specs: gateway.specs })).close);
   await startWorkers(workers, options);
   log.debug({ pid: node.pid }, "node-runner started");
   signal.throwIfAborted();

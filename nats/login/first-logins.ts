@@ -34,8 +34,8 @@ const ATTEMPTS = 3;
 const RETRY_MS = 150;
 
 /**
- * Opens a first connection, and again where its socket breaks before the server has taken the login: a server that reads its logins
- * anew ends such connections. The library waits for their answer until its time is over: `socketError` says more then.
+ * Opens a first connection, and again where its socket breaks before the server has taken the login, as where a server stops and
+ * another one takes its place. The library waits for an answer until its time is over: `socketError` says more then.
  */
 export async function openFirst<T>(open: () => Promise<T>, socketError: () => Error | undefined): Promise<T> {
   for (let attempt = 1; ; attempt++) {

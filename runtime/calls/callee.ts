@@ -5,24 +5,40 @@ export interface Callee extends Pick<FunctionSpec, "name" | "revision" | "paused
   limits: Pick<Limits, "timeoutMs" | "maxBodyBytes">;
 }
 
-/** The knowledge of a runner about the services that functions call. */
+/**
+ * A runner hears the heartbeats of nodes, and its hosts do not. `silent`: they have stopped. `replaced`: the node has another runner,
+ * which does not know the instances of the former one. `appeared`: they come again.
+ */
+export type NodeNews = "silent" | "replaced" | "appeared";
+
+/** The knowledge of a runner about the services that functions call, and about the nodes of their instances. */
 export interface Callees {
   /** Undefined: narun does not run the service, or calls to it go by gateways alone. */
   find(service: string): Callee | undefined;
   /** Hears of services whose facts have changed; returns the function that ends that. */
   onChange(listener: (service: string) => void): () => void;
+  /** Hears of nodes; returns the function that ends that. */
+  onNode(listener: (node: string, news: NodeNews) => void): () => void;
 }
 
-/** The callees of a runner, which calls `changed` after each change of a spec. */
+/** The callees of a runner, which calls `changed` after each change of a spec, and `nodeChanged` with news of a node. */
 export function createCallees(
   specOf: (service: string) => FunctionSpec | undefined,
-): Callees & { changed(service: string): void } {
+): Callees & { changed(service: string): void; nodeChanged(node: string, news: NodeNews): void } {
   const listeners = new Set<(service: string) => void>();
+  const nodeListeners = new Set<(node: string, news: NodeNews) => void>();
   return {
     find: (service) => calleeOf(specOf(service)),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
+    },
+    onNode(listener) {
+      nodeListeners.add(listener);
+      return () => nodeListeners.delete(listener);
+    },
+    nodeChanged(node, news) {
+      for (const listener of nodeListeners) listener(node, news);
     },
     changed(service) {
       for (const listener of listeners) listener(service);

@@ -11,7 +11,7 @@ import { Direct, type Dispatched, type Log, type Reply } from "../../dispatch/in
 import type { Message } from "../../nats/index.ts";
 import { callService, type RemainingBody, type ResponseBody, type StreamParts } from "../../streams/index.ts";
 import type { CallHead } from "./call-head.ts";
-import type { Callee } from "./callee.ts";
+import type { Callee, NodeNews } from "./callee.ts";
 import type { NearDoors } from "./near-instances.ts";
 
 export interface ServiceCallsOptions {
@@ -42,7 +42,7 @@ export interface FunctionCall {
 export interface Caller {
   /** Aborted when it no longer waits. */
   readonly signal: AbortSignal;
-  /** Its owner calls it when it aborts `signal`. Most calls end without a signal, which costs more than the rest of their dispatch. */
+  /** Its owner calls it when it aborts `signal`. Most calls end without a signal, which costs as much as their dispatch. */
   onAbort?: (() => void) | undefined;
 }
 
@@ -69,6 +69,11 @@ export class ServiceCalls {
     const before = this.#callees;
     this.#callees = new Map(callees.map((callee) => [callee.name, callee]));
     for (const name of before.keys()) if (!this.#callees.has(name)) this.#direct?.forget(name);
+  }
+
+  /** News of a node, which calls may be under way to. */
+  onNode(node: string, news: NodeNews): void {
+    this.#direct?.onNode(node, news);
   }
 
   call(call: FunctionCall): Promise<CallReply> {

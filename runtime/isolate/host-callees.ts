@@ -4,18 +4,20 @@
  * I1  The process knows of a service before it starts a function that calls it. It hears of each change while such a function runs.
  */
 import { capabilitiesOf, type FunctionConfig } from "../../contracts/index.ts";
-import type { Callee, Callees } from "../calls/callee.ts";
+import type { Callee, Callees, NodeNews } from "../calls/callee.ts";
 
 export interface HostCalleesOptions {
   callees: Callees | undefined;
   /** The functions that run or start. */
   running(): Iterable<FunctionConfig>;
   send(callees: readonly Callee[]): void;
+  /** News of a node, which instances of the services may be on. */
+  sendNode(node: string, news: NodeNews): void;
 }
 
 export class HostCallees {
   readonly #options: HostCalleesOptions;
-  readonly #stop: () => void;
+  readonly #stops: (() => void)[];
   #services: ReadonlySet<string> = new Set();
   #isClosed = false;
 
@@ -24,7 +26,15 @@ export class HostCallees {
     const onChange = (service: string) => {
       if (this.#services.has(service)) this.#tell();
     };
-    this.#stop = options.callees?.onChange(onChange) ?? (() => undefined);
+    const { callees } = options;
+    if (callees === undefined) this.#stops = [];
+    else
+      this.#stops = [
+        callees.onChange(onChange),
+        callees.onNode((...news) => {
+          if (this.#services.size > 0) options.sendNode(...news);
+        }),
+      ];
   }
 
   /** The functions that run or start are others. */
@@ -39,7 +49,7 @@ export class HostCallees {
 
   close(): void {
     this.#isClosed = true;
-    this.#stop();
+    for (const stop of this.#stops) stop();
   }
 
   #tell(): void {

@@ -127,6 +127,7 @@ export class HostProcess {
       callees: options.callees,
       running: () => this.#configs.values(),
       send: (callees) => this.#send({ type: "callees", callees }),
+      sendNode: (node, news) => this.#send({ type: "node", node, news }),
     });
     this.#requests = options.requests?.();
     this.#spawned = spawnHost(options, {

@@ -2,7 +2,7 @@ import type { ErrorCode, GoneReason } from "../../contracts/index.ts";
 import type { LabelKey } from "../../keys/index.ts";
 import type { LoginTexts, NatsTransport } from "../../nats/index.ts";
 import type { Span } from "../../traces/index.ts";
-import type { Callee } from "../calls/callee.ts";
+import type { Callee, NodeNews } from "../calls/callee.ts";
 import type {
   DrainOrder,
   RequestReport,
@@ -39,6 +39,8 @@ export type ToHost =
   | { type: "login"; login: LoginTexts; renewal?: number }
   /** The services that its functions may call, and that narun runs: all of them, before a start of such a function and later. */
   | { type: "callees"; callees: readonly Callee[] }
+  /** News of a node, while the functions here may call services. */
+  | { type: "node"; node: string; news: NodeNews }
   | ({ type: "start" } & StartOrder)
   | ({ type: "trial"; id: number } & TrialOrder)
   | ({ type: "drain"; instance: string } & DrainOrder)

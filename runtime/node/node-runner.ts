@@ -35,7 +35,7 @@ import {
   type Subscription,
 } from "../../nats/index.ts";
 import type { SpanSink } from "../../traces/index.ts";
-import { createCallees } from "../calls/callee.ts";
+import { createCallees, type NodeNews } from "../calls/callee.ts";
 import type { HostLogin } from "../host.ts";
 import { type BundleCache, openBundleCache } from "./bundle-cache.ts";
 import { answerDemands } from "./demands.ts";
@@ -208,7 +208,6 @@ class Runner implements NodeRunner {
     this.#maxInstances = options.maxInstances ?? DEFAULT_MAX_INSTANCES;
     this.#ceiling = options.ceiling ?? {};
     const { node, nats, log } = options;
-    const touchAll = () => this.#reconciler.touchAll();
     this.#metrics = new NodeMetrics({
       node,
       maxInstances: this.#maxInstances,
@@ -245,7 +244,11 @@ class Runner implements NodeRunner {
       log,
       onChange: (name, generation) => this.#onDesired(name, generation),
     });
-    this.#nodes = followNodes({ nats, onAppeared: touchAll, onLost: touchAll });
+    const onNode = (name: string, news: NodeNews) => {
+      this.#callees.nodeChanged(name, news);
+      this.#reconciler.touchAll();
+    };
+    this.#nodes = followNodes({ nats, onAppeared: (name) => onNode(name, "appeared"), onLost: onNode });
     this.#reconciler = new Reconciler({
       ...{ nats, log, node },
       desired: this.#desired,
@@ -371,12 +374,7 @@ class Runner implements NodeRunner {
     const { revisions, functionSecrets, keys, mountedFiles, programFiles, cache } = this.#stores;
     const parts = { desired: this.#desired, instances: this.#instances, modes: this.#modes };
     return [
-      answerDemands({
-        nats,
-        node,
-        maxInstances: this.#maxInstances,
-        ...parts,
-      }),
+      answerDemands({ nats, node, maxInstances: this.#maxInstances, ...parts }),
       answerTrials({
         nats,
         node,

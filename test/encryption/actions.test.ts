@@ -78,7 +78,7 @@ beforeAll(async () => {
   await world.push("orders", ORDERS);
   await world.push("shop", SHOP, SEALED);
   await world.push("desk", SHOP, { ...SEALED, mode: "node" });
-}, 90_000);
+});
 afterAll(async () => {
   ann.close();
   await world[Symbol.asyncDispose]();

@@ -51,7 +51,7 @@ beforeAll(async () => {
   await grantLabel(place, { label: "payments", recipient: "service:shop" });
   events = await openEvents(world.connection);
   await world.push("till", TILL, NOTING);
-}, 60_000);
+});
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   await rm(keysDir, { recursive: true });

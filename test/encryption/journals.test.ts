@@ -59,7 +59,7 @@ beforeAll(async () => {
   await world.push("shop", probe(shop), {
     bindings: [{ name: "ORDERS", workflow: "orders", seal: "payments" }],
   });
-}, 60_000);
+});
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   await rm(keysDir, { recursive: true });

@@ -43,7 +43,7 @@ beforeAll(async () => {
   await world.push("shop", code, { bindings, labels: ["payments", "support"] });
   await world.push("till", code, { bindings, labels: ["payments"] });
   await world.push("desk", code, { bindings, labels: ["support"] });
-}, 60_000);
+});
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   await rm(keysDir, { recursive: true });

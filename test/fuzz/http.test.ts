@@ -23,7 +23,7 @@ beforeAll(async () => {
     message.respond(`${message.headers?.get("X-Original-Query")?.[0]} ${message.data.length}`),
   );
   for (const [name, { source, config }] of Object.entries(FUNCTIONS)) await world.push(name, source, config);
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const socketsOfProcess = () =>

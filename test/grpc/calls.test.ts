@@ -13,7 +13,7 @@ beforeAll(async () => {
   world = await startWorld();
   await world.push("raw", rawSource, { grpc: ["pkg.Raw"], routes: [] });
   client = rawClient(world.gateway.grpcAddress ?? "");
-}, 60_000);
+});
 afterAll(async () => {
   client[Symbol.dispose]();
   await world[Symbol.asyncDispose]();

@@ -21,7 +21,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "narun-grpc-connections-"));
   world = await startWorld({ gateway: { grpcKeepAlive: { pingMs: 50, clientPingMs: 60_000 } } });
   await world.push("raw", rawSource, { grpc: ["pkg.Raw"], routes: [] });
-}, 60_000);
+});
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
   await rm(folder, { recursive: true, force: true });

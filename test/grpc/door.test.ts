@@ -13,7 +13,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld({ gateway: { metrics: { host: "127.0.0.1", port: 0 } } });
   await world.push("raw", rawSource, { grpc: ["pkg.Raw"], routes: [] });
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 /** A conversation whose first answer has come. */

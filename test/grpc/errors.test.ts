@@ -24,7 +24,7 @@ beforeAll(async () => {
   world.nats.subscribe("silent", () => undefined);
   await world.nats.flush();
   session = connect(`http://${world.gateway.grpcAddress}`);
-}, 60_000);
+});
 afterAll(async () => {
   session.destroy();
   await world[Symbol.asyncDispose]();

@@ -24,7 +24,7 @@ beforeAll(async () => {
     "hello.v1.Greeter",
   ) as DescService;
   sayHello = service.method.sayHello as DescMethod;
-}, 60_000);
+});
 afterAll(async () => world[Symbol.asyncDispose](), 120_000);
 
 const call = (method: string, init: RequestInit) =>

@@ -16,7 +16,7 @@ beforeAll(async () => {
   world = await startWorld();
   await world.push("raw", rawSource, { grpc: ["pkg.Raw"], limits: { timeoutMs: 20_000 } });
   neighbour = rawClient(world.gateway.grpcAddress ?? "");
-}, 60_000);
+});
 afterAll(async () => {
   neighbour[Symbol.dispose]();
   await world[Symbol.asyncDispose]();

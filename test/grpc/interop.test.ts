@@ -26,7 +26,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld();
   await world.push("interop", interopSource);
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 describe.skipIf(!existsSync(CLIENT))("grpc-go's interop client", () => {

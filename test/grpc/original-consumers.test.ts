@@ -36,7 +36,7 @@ beforeAll(async () => {
       };
     },
   });
-}, 60_000);
+});
 afterAll(async () => {
   client[Symbol.dispose]();
   await greeter[Symbol.asyncDispose]();

@@ -21,7 +21,7 @@ beforeAll(async () => {
   await world.push("raw", rawSource, { grpc: ["pkg.Raw"], routes: [] });
   await world.push("greeter", greeter);
   client = rawClient(world.gateway.grpcAddress ?? "");
-}, 60_000);
+});
 afterAll(async () => {
   client[Symbol.dispose]();
   await world[Symbol.asyncDispose]();

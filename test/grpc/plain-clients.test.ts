@@ -14,7 +14,7 @@ beforeAll(async () => {
   await eventually(async () => {
     for (const name of ["raw", "plain"]) expect(await world.ps(name)).toHaveLength(1);
   });
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 async function ask(service: string, method: string, data: string, fields: [string, string][] = []) {

@@ -25,7 +25,7 @@ beforeAll(async () => {
     specs: [specOf("asleep", { routes, limits: { maxBodyBytes: 10_000 } })],
     gateway: { hold: { holdMs: 300 }, metrics: { host: "127.0.0.1", port: 0 } },
   });
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const transports: Record<string, (baseUrl: string) => Transport> = {

@@ -23,7 +23,7 @@ let data: string;
 beforeAll(async () => {
   world = await startClosedWorld({});
   data = world.folder.path("data");
-}, 60_000);
+});
 afterAll(() => world?.[Symbol.asyncDispose]());
 
 async function tokenOf(...args: string[]): Promise<string> {

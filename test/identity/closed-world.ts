@@ -34,7 +34,7 @@ export async function startClosedWorld(
   try {
     await openNetwork(dataDir, ["127.0.0.1"]);
     const up = startNarun(["up", "--json", ...FREE_PORTS, "--data-dir", dataDir, ...args], {
-      limitMs: 240_000,
+      limitMs: 600_000,
       cwd: folder.dir,
     });
     closers.push(async () => {

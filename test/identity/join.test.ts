@@ -189,10 +189,10 @@ it(
     await eventually(
       () => {
         const all = rest.map(({ data }) => readNetwork(data));
-        for (const facts of all) expect(facts?.version).toBeGreaterThan(before);
+        for (const facts of all) expect(facts?.version).toBeGreaterThan(version);
         expect(new Set(all.map((facts) => publicOf(facts?.keys.roles.host[0] ?? ""))).size).toBe(1);
       },
-      { timeoutMs: 30_000 },
+      { timeoutMs: 60_000 },
     );
     for (const { http } of rest) expect(await (await fetch(`${http}/hello`)).text()).toBe("hi");
     expect(await counted()).toBeGreaterThan(before);

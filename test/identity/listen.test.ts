@@ -3,10 +3,11 @@ import { createServer } from "node:net";
 import os from "node:os";
 import { pino } from "pino";
 import { expect, inject, it } from "vitest";
+import { readNetwork } from "../../cli/network/network-facts.ts";
 import { FREE_PORTS, type Narun, narun, startNarun } from "../../cli/testing/narun.ts";
 import { createWorkFolder } from "../../cli/testing/work-folder.ts";
 import { listen } from "../../machine/index.ts";
-import { connectNats, type NatsLogin } from "../../nats/index.ts";
+import { connectNats, type NatsLogin, systemLogin } from "../../nats/index.ts";
 import { startNatsServer } from "../../nats-server/index.ts";
 
 const external = Object.values(os.networkInterfaces())
@@ -21,6 +22,17 @@ async function close(up: Narun): Promise<void> {
 
 const connect = (url: string, login: NatsLogin = {}) =>
   connectNats({ url, login, worldId: "none", name: "test", connectTimeoutMs: 10_000 });
+
+/** How long handshakes and logins may take at a server, in seconds. */
+async function limitsOf(data: string, url: string) {
+  const facts = readNetwork(data);
+  if (facts === undefined) throw new Error("no network");
+  const system = await connect(url, { creds: systemLogin(facts.keys, 60_000), ca: facts.authority.cert });
+  const reply = await system.request("$SYS.REQ.SERVER.PING.VARZ", "", { timeoutMs: 10_000 });
+  await system.close();
+  const { tls_timeout, auth_timeout } = JSON.parse(reply.text()).data;
+  return { tls_timeout, auth_timeout };
+}
 
 it("takes logins over TLS alone at an address of other machines, says so, and doctor sees it", async (context) => {
   if (external === undefined) return context.skip("this machine has no address of its own");
@@ -38,6 +50,7 @@ it("takes logins over TLS alone at an address of other machines, says so, and do
     await expect(connect(url)).rejects.toMatchObject({ code: "NATS_TLS_FAILED" });
     const login = { creds: { file: `${data}/network/logins/cli.creds` }, ca };
     await (await connect(url, login)).close();
+    expect(await limitsOf(data, url)).toEqual({ tls_timeout: 10, auth_timeout: 11 });
     // It is there, and nowhere else.
     await expect(connect(url.replace(external, "127.0.0.1"), login)).rejects.toMatchObject({
       code: "NATS_UNREACHABLE",

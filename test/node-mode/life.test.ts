@@ -5,7 +5,7 @@ import { loadNodeProgram } from "../../runtime/process/node/node-programs.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld } from "../harness/world.ts";
 
-// A trial has 15 s, and a busy machine takes long for the programs.
+// A trial has a limit, and a busy machine takes long for the programs.
 await loadNodeProgram(inject("nodeCache"));
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());

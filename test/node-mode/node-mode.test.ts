@@ -6,7 +6,7 @@ import { eventually } from "../harness/eventually.ts";
 import type { Source } from "../harness/function-source.ts";
 import { startWorld } from "../harness/world.ts";
 
-// A trial has 15 s, and a busy machine takes long for the programs.
+// A trial has a limit, and a busy machine takes long for the programs.
 await loadNodeProgram(inject("nodeCache"));
 const world = await startWorld();
 afterAll(() => world[Symbol.asyncDispose]());

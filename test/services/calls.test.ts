@@ -50,7 +50,7 @@ beforeAll(async () => {
   await world.push("orders", ORDERS);
   await world.push("shop", SHOP, BOUND);
   await world.push("desk", SHOP, { ...BOUND, mode: "node" });
-}, 90_000);
+});
 afterAll(async () => world[Symbol.asyncDispose]());
 
 describe.each(["shop", "desk"])("the actions of a binding, in %s", (name) => {

@@ -56,7 +56,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld();
   await world.push("orders", SOURCE);
-}, 90_000);
+});
 afterAll(async () => world[Symbol.asyncDispose]());
 
 describe("connect", () => {

@@ -112,7 +112,9 @@ describe.each(HOSTS)("calls to an instance that is %s", (of) => {
     expect((await ask(of, "fails")).failed).toBeDefined();
     await eventually(async () => {
       expect(await count()).toBeGreaterThanOrEqual(before + 5);
-      expect(await onNode("narun_node_requests_total", service, 'way="call"', 'status="HANDLER_THREW"')).toBe(1);
+      expect(await onNode("narun_node_requests_total", service, 'way="call"', 'status="HANDLER_THREW"')).toBe(
+        1,
+      );
       const ended = (await count()) + 1;
       expect(await onNode("narun_node_request_duration_seconds_count", service, 'way="call"')).toBe(ended);
       const all = await onNode("narun_node_request_duration_seconds_bucket", service, 'way="call"', '"+Inf"');

@@ -6,7 +6,7 @@ import { startWorld, type World } from "../harness/world.ts";
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 /** The fields of the error with which a push of the service `bad` fails. */

@@ -100,7 +100,7 @@ beforeAll(async () => {
 afterAll(async () => {
   client?.close();
   await world[Symbol.asyncDispose]();
-}, 60_000);
+});
 
 interface Outcome {
   code: number;

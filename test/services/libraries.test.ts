@@ -22,7 +22,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld();
   await world.push("libraries", LIBRARIES, { limits: { cpuMs: 5_000 } });
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const LINE = { type: "object", properties: { count: { type: "number" } }, required: ["count"] };

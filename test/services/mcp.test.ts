@@ -55,7 +55,7 @@ beforeAll(async () => {
   await describeService(world, "stock", stock);
   const client = await connect(world.gateway.httpUrl);
   await eventually(async () => expect(await namesOf(client)).toHaveLength(4));
-}, 60_000);
+});
 
 afterAll(async () => {
   for (const client of clients) await client.close();

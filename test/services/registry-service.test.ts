@@ -1,8 +1,9 @@
 /** The registry as a service: asked over plain NATS and by a binding, and its events. */
+import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { headerNames, REGISTRY_SERVICE } from "../../contracts/index.ts";
 import { removeFunction, type ServedRegistry, serveRegistry } from "../../control/index.ts";
-import { createHeaders, discoverServices, headerValue, openEvents } from "../../nats/index.ts";
+import { connectNats, createHeaders, discoverServices, headerValue, openEvents } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld, type World } from "../harness/world.ts";
 
@@ -27,8 +28,8 @@ beforeAll(async () => {
   world = await startWorld();
   const log = { warn: () => undefined, debug: () => undefined };
   // As beside two gateways.
-  for (const nats of [world.connection, world.connection])
-    registries.push(await serveRegistry({ nats, log }));
+  for (const { specs } of [world.gateway, await world.startGateway()])
+    registries.push(await serveRegistry({ nats: world.connection, specs, log }));
   await world.push("base", source("base"));
   await world.push("top", source("top", ["base"]));
 }, 120_000);
@@ -96,6 +97,27 @@ describe("the registry", () => {
   it("takes its name from functions", async () => {
     await expect(world.push(REGISTRY_SERVICE, ASKER)).rejects.toMatchObject({ code: "NAME_TAKEN" });
   });
+});
+
+it("costs no consumer and no question to JetStream at its start, as its gateway follows the specs", async () => {
+  const manager = await jetstreamManager(world.connection.connection);
+  const consumers = async () => (await manager.streams.info("KV_app-configs")).state.consumer_count;
+  const before = await consumers();
+  const asked: string[] = [];
+  const api = await connectNats({ url: world.nats.url, name: "api" });
+  const spy = api.subscribe("$JS.API.>", ({ subject }) => void asked.push(subject));
+  await api.flush();
+  const log = { warn: () => undefined, debug: () => undefined };
+  const registry = await serveRegistry({ nats: world.connection, specs: world.gateway.specs, log });
+  await world.connection.flush();
+  // The server has told of all questions before it answers one of the listener itself.
+  await api.flush();
+  expect(asked).toEqual([]);
+  expect(await consumers()).toBe(before);
+  await eventually(() => expect(asked).toContain("$JS.API.STREAM.INFO.KV_app-configs"));
+  await registry.close();
+  spy.unsubscribe();
+  await api.close();
 });
 
 it("tells each change once, also beside two gateways, as an event", async () => {

@@ -21,7 +21,7 @@ const HELLO = `export default { fetch: (request) => new Response("hi " + new URL
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
-}, 60_000);
+});
 afterAll(async () => world[Symbol.asyncDispose]());
 
 const stateOf = async (name: string) => (await showService(world.connection, name)).state;

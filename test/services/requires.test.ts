@@ -15,7 +15,7 @@ const go = (name: string) => world.call(`/${name}.go`, { method: "POST" });
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
-}, 60_000);
+});
 afterAll(async () => world[Symbol.asyncDispose]());
 
 it("starts a service after those that it requires, and those that they require", async () => {

@@ -14,7 +14,7 @@ import { startWorld, type World } from "../harness/world.ts";
 let world: World;
 beforeAll(async () => {
   world = await startWorld({ nodes: 0 });
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const life: string[] = [];

@@ -46,7 +46,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld();
   await world.push("orders", ORDERS.replaceAll("NAME", "orders"));
-}, 60_000);
+});
 afterAll(() => world[Symbol.asyncDispose]());
 
 const post = (path: string, value?: unknown) =>

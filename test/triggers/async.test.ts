@@ -6,7 +6,7 @@ import { text as textOf } from "node:stream/consumers";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { setSecret } from "../../control/index.ts";
-import { generateSecretsKey, parseSecretsKey } from "../../nats/index.ts";
+import { generateSecretsKey, openByteKv, parseSecretsKey } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { startWorld, type World } from "../harness/world.ts";
 
@@ -91,7 +91,7 @@ describe("a request that prefers to be answered before it runs", () => {
     expect(sent.text).toBe(String(large.length));
     const got = await resultOf(locationOf(await post(`/echo?size=${large.length}`)));
     expect(got.text.length).toBe(large.length);
-  });
+  }, 90_000);
 
   it("is one call for each Idempotency-Key", async () => {
     const key = { "idempotency-key": "k1" };
@@ -144,6 +144,35 @@ describe("the key `async`", () => {
       await manager.streams.update("narun-calls", { max_msgs_per_subject: config.max_msgs_per_subject });
     }
   });
+});
+
+describe("a call behind one that blocks its instance until the time is over", () => {
+  it("is no attempt before a handler begins it", async () => {
+    const name = "blocked";
+    const source = `
+      export default { async fetch(request, env) {
+        if (await request.text() === "loop") {
+          await env.SEEN.put("loop", "");
+          const until = Date.now() + 6_000;
+          while (Date.now() < until);
+        }
+        return new Response(request.headers.get("async-attempt"));
+      } };`;
+    await world.push(name, source, {
+      async: true,
+      scale: { max: 1, concurrency: 4 },
+      limits: { timeoutMs: 1_000, cpuMs: 20_000 },
+      bindings: [{ name: "SEEN", kv: "seen" }],
+    });
+    const call = async (body: string) => locationOf(await world.call(`/${name}`, { method: "POST", body }));
+    const loop = await call("loop");
+    const seen = await openByteKv(world.connection, "seen");
+    await eventually(async () => expect(await seen.get("loop")).toBeDefined(), { timeoutMs: 20_000 });
+    const others = await Promise.all(["one", "two"].map(call));
+    expect((await resultOf(loop)).code).toBe("DEADLINE_EXCEEDED");
+    for (const location of others) expect(await resultOf(location)).toMatchObject({ status: 200, text: "1" });
+    expect((await world.logs(name)).map(({ message }) => message).join("\n")).toContain("NOT_BEGUN");
+  }, 120_000);
 });
 
 describe("a callback", () => {

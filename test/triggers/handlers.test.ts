@@ -59,7 +59,7 @@ describe.each(["isolate", "node"])("the handlers of triggers in mode %s", (mode)
       error: undefined,
       result: { cron: "*/5 * * * *", at: 1_000, word: "tick", id: "tick-1" },
     });
-  });
+  }, 90_000);
 
   it("tell the error of a schedule's handler, which is a line of the log", async () => {
     const outcome = await calls.call({

@@ -198,40 +198,46 @@ describe("consume", () => {
 });
 
 describe("a handler that blocks its instance until the time is over", () => {
-  it("uses up no delivery of messages that no handler began", async () => {
-    await createStream("blocked");
-    const source = noting(`if (text === "loop") {
-      await env.TAKEN.put("blocked.begun", "{}");
+  it.each(["isolate", "node"])(
+    "uses up no delivery of messages that no handler began, in the mode %s",
+    async (mode) => {
+      const name = `blocked-${mode}`;
+      await createStream(name);
+      const source = noting(`if (text === "loop") {
+      await env.TAKEN.put("${name}.begun", "{}");
       const until = Date.now() + 3_000;
       while (Date.now() < until);
     }`);
-    await world.push("blocked", source, {
-      ...TAKEN,
-      consume: { stream: "blocked", batch: { size: 1 }, maxDeliver: 2, ...FAST },
-      scale: { max: 1, concurrency: 4 },
-      limits: { timeoutMs: 1_000, cpuMs: 20_000 },
-    });
-    await publish("blocked.a", "loop");
-    await eventually(async () => expect([...(await taken("blocked")).keys()]).toContain("begun"), {
-      timeoutMs: 20_000,
-    });
-    await publish("blocked.a", "one", "two", "three");
-    const letters = await eventually(
-      async () => {
-        const found = await listLetters(world.connection, { function: "blocked" });
-        expect(found).toHaveLength(1);
-        const info = await manager.consumers.info("blocked", "narun-blocked");
-        expect([info.num_pending, info.num_ack_pending]).toEqual([0, 0]);
-        return found;
-      },
-      { timeoutMs: 60_000 },
-    );
-    expect(letters).toMatchObject([{ error: { code: "DEADLINE_EXCEEDED" }, attempts: 2 }]);
-    const all = await taken("blocked");
-    for (const text of ["one", "two", "three"]) expect(all.get(text)).toMatchObject({ attempts: 1 });
-    const said = (await world.logs("blocked")).map(({ message }) => message);
-    expect(said.join("\n")).toContain("NOT_BEGUN");
-  }, 120_000);
+      await world.push(name, source, {
+        mode,
+        ...TAKEN,
+        consume: { stream: name, batch: { size: 1 }, maxDeliver: 2, ...FAST },
+        scale: { max: 1, concurrency: 4 },
+        limits: { timeoutMs: 1_000, cpuMs: 20_000 },
+      });
+      await publish(`${name}.a`, "loop");
+      await eventually(async () => expect([...(await taken(name)).keys()]).toContain("begun"), {
+        timeoutMs: 20_000,
+      });
+      await publish(`${name}.a`, "one", "two", "three");
+      const letters = await eventually(
+        async () => {
+          const found = await listLetters(world.connection, { function: name });
+          expect(found).toHaveLength(1);
+          const info = await manager.consumers.info(name, `narun-${name}`);
+          expect([info.num_pending, info.num_ack_pending]).toEqual([0, 0]);
+          return found;
+        },
+        { timeoutMs: 60_000 },
+      );
+      expect(letters).toMatchObject([{ error: { code: "DEADLINE_EXCEEDED" }, attempts: 2 }]);
+      const all = await taken(name);
+      for (const text of ["one", "two", "three"]) expect(all.get(text)).toMatchObject({ attempts: 1 });
+      const said = (await world.logs(name)).map(({ message }) => message);
+      expect(said.join("\n")).toContain("NOT_BEGUN");
+    },
+    120_000,
+  );
 });
 
 /** How long nothing may happen: longer than a node takes to be missed, and a host to start, on a busy machine. */

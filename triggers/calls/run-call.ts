@@ -5,6 +5,7 @@
  * I2  The result is stored before its callback is, and both before the call leaves the stream.
  * I3  A call runs again where the instance or the node ended that ran it, unless the function wants only calls repeated that
  *     may run twice over HTTP. An answer of any status is a result.
+ * I4  An attempt that no handler began, or that the end of this node cut off, is none: its number comes again.
  */
 import {
   type CallFacts,
@@ -82,7 +83,7 @@ export async function runCall(
     const code = ran.isLost ? "CALL_INTERRUPTED" : ran.code;
     return fail(parts, service, facts, running, code);
   }
-  if (ran.isBegun) return AGAIN;
+  if (ran.isBegun && !signal.aborted) return AGAIN;
   await calls.records.put(facts.id, { ...timesOf(before), state: "queued", code: ran.code });
   return { kind: "not-begun", code: ran.code };
 }

@@ -66,7 +66,7 @@ const retry = (messages: readonly PulledMessage[], error?: DeadError): BatchResu
 /** A reader, and a record of its work. */
 function startReader(
   consumer: DurableConsumer,
-  handle: (messages: readonly PulledMessage[]) => BatchResult | Promise<BatchResult>,
+  handle: (messages: readonly PulledMessage[], signal: AbortSignal) => BatchResult | Promise<BatchResult>,
   settings: Partial<QueueReaderOptions> = {},
 ) {
   const batches: string[][] = [];
@@ -75,9 +75,9 @@ function startReader(
   const reader = new QueueReader({
     ...{ nats, consumer, size: 10, waitMs: 0, slots: 1 },
     policy: { maxDeliver: 3, minMs: 1, maxMs: 1 },
-    handle: async (messages) => {
+    handle: async (messages, signal) => {
       batches.push(messages.map(textOf));
-      return handle(messages);
+      return handle(messages, signal);
     },
     bury: async (message, error) => {
       buried.push({ text: textOf(message), deliveries: message.deliveries, error });
@@ -279,11 +279,11 @@ describe("a reader of a queue", () => {
     await second.reader.close(1_000);
   });
 
-  it("counts no delivery that was given back before a handler began", async () => {
+  it("counts no delivery that was given back before a handler began, or that the end of the grace cut off", async () => {
     const stream = await createStream(2);
     const consumer = consumerOf(stream);
     const givenBack = createGivenBack(nats, consumer);
-    // In a forming batch, in a batch that cannot begin, and at the end of the grace: only there a handler had begun.
+    // In a forming batch, in a batch that cannot begin, and at the end of the grace.
     const forming = startReader(consumer, ack, { waitMs: 600_000, givenBack });
     await eventually(() => expect(forming.reader.inFlight).toBe(2));
     await forming.reader.close(1_000);
@@ -305,9 +305,33 @@ describe("a reader of a queue", () => {
       { givenBack, policy: { maxDeliver: 3, minMs: 1, maxMs: 1 } },
     );
     await eventually(() => expect(last.buried).toHaveLength(2));
-    expect(deliveries.sort()).toEqual([2, 2, 3, 3]);
+    expect(deliveries.sort()).toEqual([1, 1, 2, 2, 3, 3]);
     expect(last.buried.map((letter) => letter.deliveries)).toEqual([3, 3]);
     await last.reader.close(1_000);
+  });
+
+  it("lets a handler that the end of the grace cuts off note its facts, and takes an answer that is there", async () => {
+    const stream = await createStream(2);
+    const consumer = consumerOf(stream);
+    const noted: string[] = [];
+    const cut = startReader(
+      consumer,
+      async ([message], signal) => {
+        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+        await nats.flush();
+        if (message === undefined || textOf(message) === "0") return ack(message ? [message] : []);
+        noted.push(textOf(message));
+        return { kind: "failed", error: { message: "CLIENT_GONE" } };
+      },
+      { size: 1, slots: 2, givenBack: createGivenBack(nats, consumer) },
+    );
+    await eventually(() => expect(cut.batches).toHaveLength(2));
+    await cut.reader.close(10);
+    expect(noted).toEqual(["1"]);
+    const next = startReader(consumer, ack);
+    await untilAcked(stream);
+    expect(next.taken()).toEqual(["1"]);
+    await next.reader.close(1_000);
   });
 
   it("waits for a stream that does not exist, and begins when it appears", async () => {

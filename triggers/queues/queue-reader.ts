@@ -8,8 +8,9 @@
  * I5  A message whose instance ended during its last delivery, while other batches were under way here, is not buried: one
  *     of the others may have ended the instance. It runs once more, and nothing else of this reader beside it.
  * I6  A reader that closes gives back at once the messages that no handler has, and at the end of the grace the rest.
- * I7  A delivery that was given back before a handler began is no delivery for the function: it is noted before it is given back,
- *     and is not counted when the message comes again.
+ * I7  A delivery that was given back before a handler began, or that the end of the grace cut off, is no delivery for the function:
+ *     it is noted before it is given back, and is not counted when the message comes again.
+ * I9  A handler that the end of the grace cuts off may note its own facts before its messages are given back.
  * I8  A message that was settled here does not go to its handler again because its server was killed (settled-messages.ts).
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -247,7 +248,7 @@ export class QueueReader {
       return;
     }
     if (result === undefined || result.kind === "not-begun") {
-      for (const message of batch) this.#giveBack(message, result === undefined);
+      for (const message of batch) this.#giveBack(message);
       return;
     }
     await Promise.all(batch.map((message, at) => this.#settle(message, result, at)));
@@ -257,7 +258,7 @@ export class QueueReader {
     return first !== undefined && !this.#closing.signal.aborted && isLast(first, this.#options.policy);
   }
 
-  /** The result of a batch, once a handler began it. Undefined: the reader closed before the batch was over. */
+  /** The result of a batch, once a handler began it. Undefined: the end of the grace cut it off. */
   async #handle(batch: readonly PulledMessage[]): Promise<BatchResult | undefined> {
     const closing = this.#closing.signal;
     const grace = this.#grace.signal;
@@ -266,7 +267,9 @@ export class QueueReader {
     grace.addEventListener("abort", onGraceOver, { once: true });
     try {
       for (let tries = 1; ; tries++) {
-        const result = await Promise.race([graceOver, this.#call(batch)]);
+        const call = this.#call(batch);
+        const result = await Promise.race([graceOver, call]);
+        if (grace.aborted) return await cutOff(call);
         if (result?.kind !== "not-begun" || closing.aborted) return result;
         const pauseMs = backoffMs(tries, PAUSES, Math.random());
         await sleep(pauseMs, undefined, { signal: closing }).catch(() => undefined);
@@ -317,10 +320,9 @@ export class QueueReader {
     this.#settled.settled(message.sequence, performance.now());
   }
 
-  /** `counts`: a handler may have begun it. */
-  #giveBack(message: PulledMessage, counts = false): void {
+  #giveBack(message: PulledMessage): void {
     const { givenBack } = this.#options;
-    if (givenBack === undefined || counts) {
+    if (givenBack === undefined) {
       message.giveBack();
       this.#release(message, "given-back");
     } else this.#noteMeanwhile(this.#giveBackNoted(message, givenBack));
@@ -350,6 +352,15 @@ export class QueueReader {
   #extend(): void {
     for (const message of this.#held.keys()) message.extend();
   }
+}
+
+/** The result of a call at the end of the grace: an answer that came in time counts (I9). */
+async function cutOff(call: Promise<BatchResult>): Promise<BatchResult | undefined> {
+  const noted = new AbortController();
+  const late = sleep(NOTE_MS, undefined, { signal: noted.signal, ref: false }).catch(() => undefined);
+  const result = await Promise.race([call, late]);
+  noted.abort();
+  return result?.kind === "answered" ? result : undefined;
 }
 
 /** Whether a message failed before, and is delivered for the last time. */

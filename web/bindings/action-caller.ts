@@ -133,9 +133,3 @@ interface Problem {
   error?: { name?: unknown; data?: unknown };
   issues?: { path: string; message: string }[];
 }
-
-/** In the place of `fetch`, whose requests go in clear. */
-async function refuseFetch(): Promise<never> {
-  const text = "`fetch` of a binding with `seal` would go in clear: call an action by its name";
-  throw Object.assign(new Error(text), { name: "NotSupportedError" });
-}

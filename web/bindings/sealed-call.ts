@@ -16,6 +16,12 @@ export interface CallSealing {
   port: SealPort;
 }
 
+/** In the place of `fetch`, whose requests go in clear. */
+export async function refuseFetch(): Promise<never> {
+  const text = "`fetch` of a binding with `seal` would go in clear: call an action by its name";
+  throw Object.assign(new Error(text), { name: "NotSupportedError" });
+}
+
 /** A request, and the facts by which its answer is known. */
 interface SealedCall {
   sealing: CallSealing;

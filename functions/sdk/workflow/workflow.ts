@@ -34,6 +34,8 @@ interface CallHead {
   id: string;
   isTakeover: boolean;
   revision?: string;
+  /** The time of NATS' clock, where the machine's is another. */
+  nowMs?: number;
 }
 
 export function workflow<Input = unknown, Result = unknown, E = unknown>(
@@ -50,7 +52,8 @@ export function workflow<Input = unknown, Result = unknown, E = unknown>(
     },
     async workflow(request, env, context) {
       const [head = "", ...lines] = (await request.text()).split("\n");
-      const { id, isTakeover, revision } = JSON.parse(head) as CallHead;
+      const { id, isTakeover, revision, nowMs } = JSON.parse(head) as CallHead;
+      const offsetMs = nowMs === undefined ? 0 : nowMs - Date.now();
       const journal = journalOf(env);
       const told = lines.filter((line) => line !== "");
       const stored = told.map((line) => JSON.parse(line) as JournalMessage);
@@ -62,7 +65,7 @@ export function workflow<Input = unknown, Result = unknown, E = unknown>(
       const options = { id, messages, env, journal };
       let steps = 0;
       const executor = createExecutor(run, options, {
-        ...{ isTakeover, revision, signal: context.signal },
+        ...{ isTakeover, revision, offsetMs, signal: context.signal },
         onRecord: ({ got = [] }) => {
           for (const [, fate] of got) if (fate === "ok" || fate === "error") steps += 1;
         },
@@ -85,6 +88,8 @@ interface RunOptions {
 interface CallOptions {
   isTakeover: boolean;
   revision?: string | undefined;
+  /** NATS' clock beside the machine's. Default 0. */
+  offsetMs?: number;
   signal: AbortSignal;
   onContext?(context: RunContext): void;
   /** A record was appended. */
@@ -94,7 +99,7 @@ interface CallOptions {
 function createExecutor(
   code: WorkflowCode<unknown, unknown, unknown>,
   { id, messages, env, journal }: RunOptions,
-  { isTakeover, revision, signal, onContext, onRecord }: CallOptions,
+  { isTakeover, revision, offsetMs = 0, signal, onContext, onRecord }: CallOptions,
 ): Executor {
   installDeterminism(journal.isAlone);
   const random = (run: number) => createRandom(`${journal.workflow}/${id}/${run}`);
@@ -124,7 +129,7 @@ function createExecutor(
         if (seq !== undefined) onRecord?.(record);
         return seq;
       },
-      now: () => Date.now(),
+      now: () => Date.now() + offsetMs,
       moreInputs: (seen) => journal.moreInputs(id, seen, INPUTS_WAIT_MS),
       turn: (at, begin, numbersOfTurn) =>
         new Promise((resolve) => {

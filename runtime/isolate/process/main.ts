@@ -83,6 +83,8 @@ async function receive(message: ToHost): Promise<void> {
       return renewLogin(running, message.renewal);
     case "callees":
       return running?.services.setCallees(message.callees);
+    case "node":
+      return running?.services.onNode(message.node, message.news);
     case "start": {
       memory.note();
       const started = start(message).finally(() => starts.delete(started));

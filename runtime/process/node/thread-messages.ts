@@ -17,6 +17,8 @@ export interface ThreadStart {
   egress: EgressOptions;
   bundle: Uint8Array;
   env: EnvPlan;
+  /** The number of requests that the thread has taken: in memory that both share, as a thread that is blocked posts nothing. */
+  taken: BigInt64Array;
 }
 
 export const ThreadOp = {

@@ -11,6 +11,7 @@ import {
   isEventSubject,
   isHeaderSafe,
   isNarunError,
+  MAX_EVENT_ID,
   MAX_EVENT_KEY,
   MAX_EVENT_TTL_SECONDS,
   matchesAny,
@@ -27,7 +28,6 @@ const DEFAULT_TIMEOUT_MS = 5_000;
 const MAX_TIMEOUT_MS = 300_000;
 /** Room for the header fields of an event. */
 const MAX_HEADER_BYTES = 16 * 1024;
-const MAX_ID_LENGTH = 400;
 /** Upper bound of the waits of an instance at a time. */
 const MAX_WAITS = 100;
 
@@ -73,7 +73,7 @@ function createPublish({ context, open, large, rightsOf }: EventParts): HostOper
         ...{ subject, source, retain: retain === true },
         headers: headersOf(type, call),
         key: readLine(key, "key", MAX_EVENT_KEY),
-        id: readLine(id, "id", MAX_ID_LENGTH),
+        id: readLine(id, "id", MAX_EVENT_ID),
         ttlSeconds: readWhole(ttl, { name: "ttl", min: 1, max: MAX_EVENT_TTL_SECONDS }),
       };
       const bounds = { ...limits, maxBytes: seal?.fitting(limits.maxBytes) ?? limits.maxBytes };

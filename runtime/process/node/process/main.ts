@@ -57,6 +57,8 @@ async function receive(message: ToHost): Promise<void> {
       return renewLogin(running, message.renewal);
     case "callees":
       return running?.services.setCallees(message.callees);
+    case "node":
+      return running?.services.onNode(message.node, message.news);
     case "start":
       starting = start(message);
       return starting;

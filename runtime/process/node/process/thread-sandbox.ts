@@ -4,12 +4,14 @@
  *
  * I1  All that the thread posts is user input, as that of an isolate.
  * I2  A thread that ends by itself, or hits a limit, ends the instance (`condemn`), and the process after it.
+ * I3  The thread takes requests in the order in which they were handed over, counts them before it looks at their deadlines, and
+ *     begins none behind its deadline. So one beyond the count is not begun then.
  */
 import { Worker } from "node:worker_threads";
 import { type FunctionConfig, isErrorCode, messageOf } from "../../../../contracts/index.ts";
 import type { Nats } from "../../../../nats/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../../../streams/index.ts";
-import { EnterOp, FailureKind, Inline, PostOp, TRIGGERS } from "../../../../web/index.ts";
+import { EnterOp, FailureKind, PostOp, TRIGGERS } from "../../../../web/index.ts";
 import type { ServiceCalls } from "../../../calls/service-calls.ts";
 import {
   type AbortReason,
@@ -66,7 +68,10 @@ export class ThreadSandbox implements Sandbox {
   readonly #owner: SandboxOwner;
   readonly #link: IsolateLink;
   readonly #ends = createRequestEnds();
-  readonly #open = new Set<number>();
+  /** The open requests, with their numbers in the order in which they were handed over. */
+  readonly #open = new Map<number, bigint>();
+  #handed = 0n;
+  readonly #taken = new BigInt64Array(new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT));
   /** The messages of each WebSocket that the code has not taken. */
   readonly #untaken = new Map<number, (() => void)[]>();
   readonly #started = Promise.withResolvers<SandboxStart>();
@@ -80,7 +85,7 @@ export class ThreadSandbox implements Sandbox {
     this.#options = options;
     this.#owner = owner;
     this.#link = createIsolateLink({
-      enter: (_owner, ...message) => this.#enter(message.map(plainOf)),
+      enter: (_owner, ...message) => this.#enter(message),
       operations: this.#createOperations(),
       requestOf: (id) => owner.requests.find(id),
       traces: {
@@ -133,7 +138,7 @@ export class ThreadSandbox implements Sandbox {
     const env = planEnv(config, secrets, { isTrial: this.#options.isTrial === true });
     const { traces } = this.#options.config;
     const workerData: ThreadStart = {
-      ...{ bundle, env, handsOnTraces: traces?.fetch !== false },
+      ...{ bundle, env, handsOnTraces: traces?.fetch !== false, taken: this.#taken },
       isTraced: this.#options.isTraced,
       egress: { allow: config.egress, deny: this.#options.egressDeny },
     };
@@ -166,7 +171,8 @@ export class ThreadSandbox implements Sandbox {
   }
 
   begin(id: number, { method, url, headerBlock, body, requestId, deadline, trigger }: IncomingRequest): void {
-    this.#open.add(id);
+    this.#handed += 1n;
+    this.#open.set(id, this.#handed);
     const values = [id, method, url, headerBlock, body, requestId, deadline];
     if (trigger === undefined) this.#enter([EnterOp.request, ...values]);
     else this.#enter([EnterOp.trigger, ...values, TRIGGERS.indexOf(trigger)]);
@@ -174,6 +180,10 @@ export class ThreadSandbox implements Sandbox {
 
   abort(id: number, reason: AbortReason): void {
     this.#enter([EnterOp.abort, id, ABORT_REASONS.indexOf(reason)]);
+  }
+
+  isUnbegun(id: number): boolean {
+    return (this.#open.get(id) ?? 0n) > Atomics.load(this.#taken, 0);
   }
 
   forget(id: number): void {
@@ -320,9 +330,4 @@ function refusalOf(kind: unknown): RefusalReason {
   if (kind === FailureKind.methodNotAllowed) return "method not allowed";
   if (kind === FailureKind.noHandler) return "no handler";
   return kind === FailureKind.noResponse ? "no response" : "threw";
-}
-
-/** A thread gets values by structured clone: none of them has to be text. */
-function plainOf(value: unknown): unknown {
-  return value instanceof Inline ? value.value : value;
 }

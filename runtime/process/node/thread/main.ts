@@ -33,7 +33,7 @@ import { receiveFor } from "./receive.ts";
 import { createThreadOwner } from "./thread-owner.ts";
 import { installTracedFetch, withTraceOf } from "./traced-fetch.ts";
 
-const { bundle, env, handsOnTraces, isTraced, egress } = workerData as ThreadStart;
+const { bundle, env, handsOnTraces, isTraced, egress, taken } = workerData as ThreadStart;
 const port = parentPort;
 if (port === null) throw new Error("this program is a thread");
 
@@ -66,7 +66,7 @@ registerHooks({
 
 const owner = createThreadOwner({ post, ownPlaces, sandbox: () => sandbox });
 const sandbox: HandlerSandbox = new HandlerSandbox({ load, within: runFor }, owner);
-port.on("message", receiveFor(sandbox, post));
+port.on("message", receiveFor(sandbox, post, taken));
 const started = await sandbox.start().catch((error: unknown) => {
   const stack = ownPlaces(errorText(error));
   return {

@@ -20,12 +20,15 @@ import { ABORT_REASONS, ThreadOp } from "../thread-messages.ts";
 export function receiveFor(
   sandbox: HandlerSandbox,
   post: (...message: unknown[]) => void,
+  taken: BigInt64Array,
 ): (message: [op: number, id: number, ...values: unknown[]]) => void {
   return ([op, id, ...values]) => {
     const [a, b, c] = values;
     switch (op) {
       case EnterOp.request:
       case EnterOp.trigger:
+        // Counted first (I3 of process/thread-sandbox.ts).
+        Atomics.add(taken, 0, 1n);
         return begin(sandbox, id, values);
       case EnterOp.result:
         return settleCall(id, a, b);
@@ -61,6 +64,8 @@ export function receiveFor(
 
 function begin(sandbox: HandlerSandbox, id: number, values: readonly unknown[]): void {
   const [method, url, headerBlock, content, requestId, deadline, trigger] = values;
+  // A deadline of 0 is none. Behind it the caller may have been told that no handler began.
+  if (Number(deadline) > 0 && Date.now() >= Number(deadline)) return;
   const facts = { method: String(method), url: String(url), headerBlock: String(headerBlock) };
   const body = content as IncomingRequest["body"];
   const stream = typeof body === "number" ? inboundStream(openInbound(body)) : undefined;
