@@ -3,6 +3,7 @@
  * imported here: `ActionError` is known by its shape there (functions/sdk/service/action-error.ts).
  */
 import { type Answer, type Init, pathOfAction, type SendInput, ServiceError } from "./call-answer.ts";
+import { refuseFetch } from "./sealed-call.ts";
 
 /** The side of a service that calls use. */
 interface Fetches {
