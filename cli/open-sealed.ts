@@ -12,6 +12,8 @@ export type OpenSealed = (
 
 export interface SealedOpener {
   open: OpenSealed;
+  /** Undefined: no key is named. */
+  seal: ((label: string, bytes: Uint8Array, place: SealPlace) => Promise<Uint8Array>) | undefined;
   /** For journals of workflows. Undefined: no key is named. */
   seals: JournalSeals | undefined;
 }
@@ -29,6 +31,7 @@ export function openerOf(
   if (keysAs === undefined)
     return {
       open: async (data) => ({ data, sealed: labelOf(data) }),
+      seal: undefined,
       seals: undefined,
       [Symbol.dispose]: () => undefined,
     };
@@ -49,6 +52,7 @@ export function openerOf(
         return { data, sealed: label, closed: error.code };
       }
     },
+    seal: sealer.seal,
     seals: {
       seal: port.seal,
       // A value that cannot be opened stays as it is, and is shown as sealed.

@@ -98,6 +98,17 @@ export const sealErrors = {
       "Set the clocks of the caller and of the service's node. A copy of an old call is refused by it, too.",
     status: 400,
   },
+  SEAL_REPLAYED: {
+    title: "The sealed input was received before",
+    solve:
+      "Seal each call anew, with an id of its own. Actions that are `idempotent` or `readOnly` take copies. A copy that nobody sent on purpose is an attack.",
+    status: 409,
+  },
+  CLEAR_REFUSED: {
+    title: "The revision would leave in clear what the live one seals",
+    solve:
+      "Keep `encrypt` and `seal` as they were. Where the values may be seen from now on, push or roll back with `--allow-clear`.",
+  },
   SEAL_KEY_UNKNOWN: {
     title: "The value was sealed under a key that is not granted here",
     solve:

@@ -67,6 +67,11 @@ export const toolErrors = {
     title: "The node cannot enforce a limit that the program's spec demands",
     solve: "Run it on a node that can (`narun doctor` on each tells), or take the key out of narun.yaml.",
   },
+  NODE_DISK_FULL: {
+    title: "The disk of the node has no room for the file",
+    solve:
+      "Make room on the disk of the node's cache folder (`--cache-dir`). The node tries again by itself.",
+  },
   PUSH_CONFLICT: {
     title: "This function was changed by another push at the same time",
     solve: "Look at `narun revisions`, then push again.",

@@ -123,6 +123,8 @@ export interface WorkflowRecord {
   retried?: number;
   /** It is a mark, and no turn of the code. */
   mark?: true;
+  /** Binds it to its place, in a journal that is sealed (bound-record.ts). */
+  bond?: { after: number; "~sealed": string };
 }
 
 /** Whether a workflow has ended. */

@@ -1,3 +1,4 @@
+export type { Cleared } from "./cleared.ts";
 export {
   type LetterFilter,
   type LetterOutcome,
@@ -6,6 +7,7 @@ export {
   redriveLetters,
   showLetter,
 } from "./dead-letters.ts";
+export { findSealedHearers, type SealedHearer } from "./event-labels.ts";
 export { type EventSubject, listEventSubjects, type Replay, replayEvents } from "./events.ts";
 export { addFile, listFiles, removeFile } from "./files.ts";
 export { type FunctionSummary, listFunctions } from "./functions.ts";

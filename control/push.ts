@@ -26,6 +26,7 @@ import {
   removeEventConsumers,
   removeQueueConsumers,
 } from "../nats/index.ts";
+import { type Cleared, type ClearOptions, requireSealed } from "./cleared.ts";
 import { requireFreeName } from "./free-name.ts";
 import { findGateways, waitForGateways, writtenOf } from "./gateways.ts";
 import { deleteNamedCopies, storeNamedCopy } from "./programs/named-copies.ts";
@@ -56,7 +57,7 @@ export type PushProgress =
   | { step: "trial"; node: string }
   | { step: "replace" };
 
-export interface PushOptions {
+export interface PushOptions extends ClearOptions {
   /** Ends the push between two steps and during the trial. Nothing goes live afterwards. */
   signal?: AbortSignal;
   onProgress?: (progress: PushProgress) => void;
@@ -79,13 +80,15 @@ export interface PushResult {
   whyUntried?: WhyUntried;
   /** Service bindings whose service has no spec. Their calls fail unless another program answers under that name. */
   missingServices: { binding: string; service: string }[];
+  /** Places that the revision before sealed, and this one does not: `allowClear` let it. Absent: none. */
+  cleared?: Cleared[];
   /** Streams of `consume` that are missing, or have another owner's consumer. Nodes look for them again and again. */
   queueProblems: QueueProblem[];
 }
 
 /**
  * Stores the missing files, has a node try the build, and makes it live. Errors: TRIAL_FAILED with `fields.node`, `reason`
- * and the source-mapped `stack`, and the old revision stays live; PUSH_CONFLICT, if another push moved the function
+ * and the source-mapped `stack`, and the old revision stays live; CLEAR_REFUSED; PUSH_CONFLICT, if another push moved the function
  * meanwhile or a service has its name; NAME_TAKEN, where a service that was not deployed answers for it; NATS_UNREACHABLE.
  */
 export async function pushBuild(nats: Nats, build: Build, options: PushOptions = {}): Promise<PushResult> {
@@ -126,6 +129,8 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     if (!isNew) await registry.revisions.put(key, manifest);
     await storeNamedCopy(nats, manifest, { revision, bytes: build.bundle });
     const description = descriptionOf(tried);
+    const next = { config, description, isTried: tried.outcome === "ok" };
+    const cleared = requireSealed(liveSpec(base), next, options);
     await refuseCycle(registry, name, description);
     const written = await moveSpec(registry, base, manifest, revision, description);
     await removeConsumers(nats, base, build, tried).catch(() => undefined);
@@ -141,7 +146,8 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
       onReplacing: () => options.onProgress?.({ step: "replace" }),
     });
     await pruning;
-    const result = { name, revision, unchanged: false, answering, ...doubts };
+    const told = { ...doubts, ...(cleared.length === 0 ? {} : { cleared }) };
+    const result = { name, revision, unchanged: false, answering, ...told };
     return tried.outcome === "ok"
       ? { ...result, tried: true }
       : { ...result, tried: false, whyUntried: tried.why };

@@ -1,5 +1,6 @@
 import { type FunctionSpec, NarunError, revisionKey, shortRevision } from "../contracts/index.ts";
 import { dropCalls, type Nats, removeEventConsumers, removeQueueConsumers } from "../nats/index.ts";
+import { type Cleared, type ClearOptions, requireSealed } from "./cleared.ts";
 import { waitForGateways, writtenOf } from "./gateways.ts";
 import { ifPermitted } from "./if-permitted.ts";
 import { deleteNamedCopies } from "./programs/named-copies.ts";
@@ -36,6 +37,8 @@ export interface RollbackResult {
   from?: string;
   /** As in a push: every gateway answers the next request with it. */
   answering: boolean;
+  /** As in a push. */
+  cleared?: Cleared[];
 }
 
 /** The stored revisions of a function, the latest push first. Error: FUNCTION_NOT_FOUND with the nearest name. */
@@ -58,9 +61,14 @@ export async function listRevisions(nats: Nats, name: string): Promise<RevisionS
 /**
  * Makes an earlier revision live again, code and configuration. `to` is a revision or at least four of its first digits.
  * Default: the revision that was pushed before the live one. A node tries it first. Errors: FUNCTION_NOT_FOUND,
- * REVISION_NOT_FOUND, TRIAL_FAILED, PUSH_CONFLICT.
+ * REVISION_NOT_FOUND, TRIAL_FAILED, PUSH_CONFLICT, CLEAR_REFUSED.
  */
-export async function rollback(nats: Nats, name: string, to?: string): Promise<RollbackResult> {
+export async function rollback(
+  nats: Nats,
+  name: string,
+  to?: string,
+  options: ClearOptions = {},
+): Promise<RollbackResult> {
   const registry = await openRegistry(nats);
   const stored = await storedRevisions(registry, name);
   const base = await readSpec(registry, name);
@@ -69,10 +77,13 @@ export async function rollback(nats: Nats, name: string, to?: string): Promise<R
   const target = to === undefined ? decidePrevious(stored, live) : decideByPrefix(stored, to);
   const { revision, manifest } = target;
   let answering = true;
+  let cleared: Cleared[] = [];
   if (revision !== live?.revision) {
     const result = await tryRevision(nats, { function: name, revision, mode: manifest.config.mode });
     if (result.outcome === "failed") throw createTrialError(result);
     const description = result.outcome === "ok" ? result.interface : undefined;
+    const { config } = manifest;
+    cleared = requireSealed(live, { config, description, isTried: result.outcome === "ok" }, options);
     const written = await moveSpec(registry, base, manifest, revision, description);
     await ifPermitted(async () => {
       await removeQueueConsumers(nats, name, live?.consume ?? [], manifest.config.consume ?? []);
@@ -80,7 +91,8 @@ export async function rollback(nats: Nats, name: string, to?: string): Promise<R
     });
     answering = await waitForGateways(nats, writtenOf(manifest, written));
   }
-  return { name, revision, ...(live === undefined ? {} : { from: live.revision }), answering };
+  const told = cleared.length === 0 ? {} : { cleared };
+  return { name, revision, ...(live === undefined ? {} : { from: live.revision }), answering, ...told };
 }
 
 /**

@@ -8,8 +8,8 @@
  * messages), `encoding/`, `fetch/`, `file/`, `memory/` (accounting, `FinalizationRegistry`, `WebAssembly`),
  * `performance/`, `streams/`, `url/`, `websocket/`. `wpt/` runs the conformance suite.
  */
-export { pathOfAction, withActions } from "./bindings/action-caller.ts";
-export { type Answer as ActionAnswer, ServiceError } from "./bindings/call-answer.ts";
+export { withActions } from "./bindings/action-caller.ts";
+export { type Answer as ActionAnswer, pathOfAction, ServiceError } from "./bindings/call-answer.ts";
 export type { BindingPlan } from "./bindings/create-binding.ts";
 export type { EnvPlan } from "./bindings/env.ts";
 export { encodeKvFrame } from "./bindings/kv-frames.ts";
@@ -20,7 +20,6 @@ export {
   type Answer,
   BATCH_MS,
   type Boundary,
-  Inline,
   MAX_CALLS,
   PROGRESS_LENGTH,
   packMessages,

@@ -2,7 +2,6 @@ import { createHash, randomBytes } from "node:crypto";
 import {
   headerNames,
   isEventPattern,
-  isEventSubject,
   isHeaderSafe,
   MAX_EVENT_ID,
   MAX_EVENT_KEY,
@@ -12,11 +11,13 @@ import { listEventSubjects, replayEvents } from "../../control/index.ts";
 import { type FollowedItem, followEvents, openEvents, type StoredEvent } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { type OpenSealed, openerOf } from "../open-sealed.ts";
+import { allowClear } from "../options/clear.ts";
 import { asText, type GivenText, toggle, value } from "../options/option.ts";
 import { keysAs, keysDir, keysPassphrase } from "../options/storage.ts";
 import { oneOf, parseMoment, wrongUse, wrongValue } from "../options/values.ts";
 import { formatAge } from "../output/format-time.ts";
 import type { Output } from "../output/output.ts";
+import { publishEvent } from "../publish-event.ts";
 import { untilStopped } from "../until-stopped.ts";
 
 const ACTIONS = ["ls", "tail", "replay", "publish", "key"] as const;
@@ -55,7 +56,13 @@ const eventsOptions = {
     help: "publish: a second event of this id is not published",
     parse: parseLine(MAX_EVENT_ID),
   }),
-  ...{ keysAs, keysDir, keysPassphrase },
+  encrypt: value({
+    flag: "--encrypt <label>",
+    help: "publish: seal the value for this label, as the user of --as",
+    fallbackHelp: "the label that its hearers take",
+    parse: asText,
+  }),
+  ...{ allowClear, keysAs, keysDir, keysPassphrase },
 };
 
 type Context = CommandContext<typeof eventsOptions>;
@@ -68,13 +75,17 @@ export const eventsCommand = defineCommand({
     ["narun events ls 'orders.>'", "the subjects, with how many events each has"],
     ["narun events tail 'orders.*' --since 1h", "the last hour, then events as they come"],
     ["narun events publish orders.paid '{\"id\":7}' --key 7", "the value is JSON, or a text"],
+    [
+      "narun events publish till.sold '{\"card\":1}' --as user:ann --keys keys",
+      "sealed for the label that its hearers take",
+    ],
     ["narun events replay 'orders.>' --since 1h --to mails --dry-run", "which ones would be handled again"],
     ["narun events key", "a key for readers at the gateway, and its digest for `eventReaders`"],
   ],
   async run({ action, subject, value: text }, context) {
     const chosen = oneOf(ACTIONS)({ text: action, source: { kind: "flag", name: "narun events" } });
     if (chosen === "key") return makeKey(context.output);
-    if (chosen === "publish") return publish(context, subject, text);
+    if (chosen === "publish") return publishEvent(context, subject, text);
     const pattern = subject ?? ">";
     if (!isEventPattern(pattern)) throw wrongUse(`${JSON.stringify(pattern)} is no subject of events`);
     if (text !== undefined) throw wrongUse(`narun events ${chosen} takes one subject`);
@@ -127,40 +138,6 @@ async function list({ output, connect }: Context, pattern: string): Promise<void
     ],
     rows,
   );
-}
-
-async function publish({ output, connect, options }: Context, subject = "", text?: string): Promise<void> {
-  requireSubject(subject);
-  const { eventKey: key, retain, ttl: ttlSeconds, id } = options;
-  const headers = text === undefined ? new Map() : new Map([["Content-Type", ["application/json"]]]);
-  const events = await openEvents(await connect());
-  const published = await events.publish({
-    ...{ subject, headers, key, retain, ttlSeconds, id },
-    data: text === undefined ? "" : asJson(text),
-  });
-  if (output.isJson) return output.json({ subject, ...published });
-  output.line(
-    `${output.colours.bold(subject)}  ${published.isDuplicate ? "was there already" : "published"}: ${published.sequence}`,
-  );
-}
-
-function requireSubject(subject: string): void {
-  if (isEventSubject(subject)) return;
-  if (subject === "") throw wrongUse("narun events publish needs a subject");
-  if (isEventPattern(subject)) throw wrongUse("narun events publish needs a subject without wildcards");
-  throw wrongUse(
-    `${JSON.stringify(subject)} is no subject of events: words between dots, without spaces, of at most 512 characters`,
-  );
-}
-
-/** JSON as it is; another text as a text of JSON. */
-function asJson(text: string): string {
-  try {
-    JSON.parse(text);
-    return text;
-  } catch {
-    return JSON.stringify(text);
-  }
 }
 
 async function tail({ output, connect, options }: Context, pattern: string): Promise<void> {

@@ -13,26 +13,27 @@ import {
 import type { Nats } from "../../nats/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { forEachFunction, requireFunctions } from "../functions/function-folders.ts";
+import { allowClear } from "../options/clear.ts";
 import { showWarnings } from "../output/build-warnings.ts";
-import { describeLive, describeReplacing } from "../output/live-state.ts";
+import { describeLive, describeReplacing, showCleared } from "../output/live-state.ts";
 import type { Output } from "../output/output.ts";
 
 export const pushCommand = defineCommand({
   usage: "push [dir]",
   says: "build, store and make live the function (or every function) in a folder",
-  options: {},
+  options: { allowClear },
   examples: [
     ["narun push", "the function in this folder"],
     ["narun push hello --nats nats://nats.internal", "on another system"],
   ],
-  async run({ dir }, { output, connect }) {
+  async run({ dir }, { options, output, connect }) {
     const first = buildFirst(dir);
     const nats = await connect();
     const finding = findGatewayUrl(nats);
     await forEachFunction(dir, output, async (folder) => {
       const ahead = await first;
       const build = ahead?.folder === folder ? ahead.build : await buildFunction(folder);
-      await pushFolder(nats, output, build, finding);
+      await pushFolder(nats, output, { build, ...options }, finding);
     });
   },
 });
@@ -53,20 +54,22 @@ async function buildFirst(dir: string | undefined): Promise<{ folder: string; bu
 async function pushFolder(
   nats: Nats,
   output: Output,
-  build: Build,
+  { build, allowClear }: { build: Build; allowClear: boolean },
   finding: Promise<string | undefined>,
 ): Promise<void> {
   const { name, routes, mode } = build.config;
   const progress = output.progress(`pushing ${name}`);
   const result = await pushBuild(nats, build, {
+    allowClear,
     onProgress: (step) => progress.update(`pushing ${name}: ${describeStep(step)}`),
   }).finally(() => progress.end());
-  const { revision, unchanged, tried, whyUntried, answering, missingServices, queueProblems } = result;
+  const { revision, unchanged, tried, whyUntried, answering, missingServices, queueProblems, cleared } =
+    result;
   // A gateway that was busy, or has started meanwhile, is found by a second look.
   const url = functionUrl((await finding) ?? (await findGatewayUrl(nats, PATIENT)), routes);
   const shadowedRoutes = await findShadowedBeside(nats, name);
   if (output.isJson) {
-    const doubts = { missingServices, queueProblems, shadowedRoutes, warnings: build.warnings };
+    const doubts = { missingServices, queueProblems, shadowedRoutes, warnings: build.warnings, cleared };
     return output.json({ name, revision, url, unchanged, tried, whyUntried, answering, ...doubts });
   }
   const { bold, dim } = output.colours;
@@ -74,6 +77,7 @@ async function pushFolder(
   output.line(`${bold(name)}  ${shortRevision(revision)}  ${state}  ${url ?? dim(describeUrl(url, routes))}`);
   for (const trigger of describeTriggers(build.config)) output.line(dim(`  ${trigger}`));
   showWarnings(output, build.warnings);
+  showCleared(output, cleared);
   if (whyUntried !== undefined) {
     output.note(`${describeUntried(whyUntried, mode)}: this revision is untried.`);
   }

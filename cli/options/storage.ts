@@ -72,7 +72,7 @@ export const keysPassphrase = value({
 
 export const keysAs = value({
   flag: "--as <user>",
-  help: "opens sealed values for this user, by its file in --keys: user:NAME",
+  help: "opens and seals values as this user, by its file in --keys: user:NAME",
   fallbackHelp: "they are shown as sealed",
   parse: asText,
 });

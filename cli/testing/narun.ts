@@ -1,12 +1,11 @@
 /** Runs the real command line in processes of its own: the built files of the sources, as `narun` does. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createRequire } from "node:module";
-import { join } from "node:path";
 import { inject } from "vitest";
 import type { ProcessIdentity } from "../../machine/index.ts";
-import { userCacheDir } from "../../nats-server/index.ts";
 import { eventually } from "../../test/harness/eventually.ts";
+import { cacheFolderOf, copyImages } from "../../test/harness/images.ts";
+import { narunMain } from "../../test/harness/narun-main.ts";
 import { descendantsOf, endAll } from "./processes.ts";
 
 export interface NarunOptions {
@@ -37,21 +36,14 @@ export interface Narun extends AsyncDisposable {
   ended: Promise<Ended>;
 }
 
-// Built again after each change of a source. A start of the sources takes twice as long; `cli/parent-channel.test.ts` has one.
-const { findMain } = createRequire(import.meta.url)("../../bin/built.cjs") as {
-  findMain(source: string, cacheFolder: string): Promise<string>;
-};
-const main = await findMain(
-  join(import.meta.dirname, "..", "main.ts"),
-  join(userCacheDir(process.env), "built"),
-);
-
 /** Starts a command. Disposal kills it and its descendants. */
 export function startNarun(
   args: readonly string[],
   { cwd, env = {}, input, limitMs = inject("testTimeoutMs") - 5_000 }: NarunOptions = {},
 ): Narun {
-  const child = spawn(process.execPath, [main, ...args], { cwd, env: environment(env), stdio: "pipe" });
+  const cacheFolder = cacheFolderOf(args, cwd ?? process.cwd());
+  if (cacheFolder !== undefined) copyImages(inject("nodeCache"), cacheFolder);
+  const child = spawn(process.execPath, [narunMain, ...args], { cwd, env: environment(env), stdio: "pipe" });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => {

@@ -42,7 +42,7 @@ export interface FunctionCall {
 export interface Caller {
   /** Aborted when it no longer waits. */
   readonly signal: AbortSignal;
-  /** Its owner calls it when it aborts `signal`. Most calls end without a signal, which costs more than the rest of their dispatch. */
+  /** Its owner calls it when it aborts `signal`. Most calls end without a signal, which costs as much as their dispatch. */
   onAbort?: (() => void) | undefined;
 }
 

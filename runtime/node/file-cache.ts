@@ -3,7 +3,8 @@
  *
  * I1  A file is used only after its SHA-256 was compared since this process began, and again where it was written since then.
  * I2  A fetch that broke off goes on where it stopped, in this process or in the next one (partial-file.ts).
- * I3  The folder stays under its bound: the least recently used files go first. A file that went while it was needed is fetched
+ * I3  Where the disk is full the part of a fetch goes: the neighbours need its room more.
+ * I4  The folder stays under its bound: the least recently used files go first. A file that went while it was needed is fetched
  *     again.
  */
 import { createHash } from "node:crypto";
@@ -28,7 +29,7 @@ export interface FileSource {
 }
 
 export interface FileCache {
-  /** Errors: OBJECT_NOT_FOUND, DIGEST_MISMATCH. */
+  /** Errors: OBJECT_NOT_FOUND, DIGEST_MISMATCH, NODE_DISK_FULL. */
   get(source: FileSource): Promise<KeptFile>;
 }
 
@@ -102,8 +103,12 @@ async function fetchFile(folder: string, source: FileSource, path: string): Prom
       throw new NarunError("OBJECT_NOT_FOUND", { detail: `${object} was replaced while it was read` });
     for await (const chunk of chunks) await part.write(chunk);
   } catch (error) {
-    await part.leave();
-    throw error;
+    if (!isDiskFull(error)) {
+      await part.leave();
+      throw error;
+    }
+    await part.drop();
+    throw new NarunError("NODE_DISK_FULL", { detail: `${object}, ${source.size} bytes` }, { cause: error });
   }
   const found = await part.finish();
   if (found.sha256 === sha256) {
@@ -113,6 +118,8 @@ async function fetchFile(folder: string, source: FileSource, path: string): Prom
   await rm(part.path, { force: true });
   throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${found.sha256}`, sha256 });
 }
+
+const isDiskFull = (error: unknown) => ["ENOSPC", "EDQUOT"].includes(errnoOf(error) ?? "");
 
 /** Whether the file is there and has its digest. A damaged file is deleted. */
 async function isWhole(

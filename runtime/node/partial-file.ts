@@ -64,7 +64,11 @@ export class PartialFile {
   }
 
   async write({ data, position }: Chunk): Promise<void> {
-    await this.#file.write(data, 0, data.byteLength, this.#note.bytes);
+    // A disk that is nearly full takes a part of a write, and fails the next one.
+    for (let at = 0; at < data.byteLength; ) {
+      const { bytesWritten } = await this.#file.write(data, at, data.byteLength - at, this.#note.bytes + at);
+      at += bytesWritten;
+    }
     this.#hash.update(data);
     this.#note.bytes += data.byteLength;
     this.#note.position = position;
@@ -75,6 +79,12 @@ export class PartialFile {
   async leave(): Promise<void> {
     await this.#keepNote().catch(() => undefined);
     await this.#file.close();
+  }
+
+  /** Removes the part. */
+  async drop(): Promise<void> {
+    await this.#file.close();
+    await Promise.all([this.path, noteOf(this.path)].map((path) => rm(path, { force: true })));
   }
 
   /** The SHA-256 of all its bytes, and its size. The part is not written any more. */

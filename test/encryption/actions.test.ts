@@ -31,6 +31,7 @@ export default service({
     return { receipt: "paid with " + card, paid };
   })
   .action("refund", { encrypt: "payments", input: z.object({ card: z.string() }) }, ({ card }) => "back to " + card)
+  .action("status", { encrypt: "payments", idempotent: true }, () => "paid")
   .action("boom", { encrypt: "payments" }, (input) => { throw new Error("with " + input); })
   .action("page", { encrypt: "payments" }, () => new Response("as it is", { status: 203 }))
   .action("drop", { encrypt: "payments" }, () => undefined)
@@ -161,7 +162,8 @@ it("takes a JWE of any client that has the label, and answers with one", async (
   // The answer belongs to this request and status.
   await expect(open("call-2", String(status))).rejects.toMatchObject({ code: "SEAL_MOVED" });
   await expect(open("call-1", "402")).rejects.toMatchObject({ code: "SEAL_MOVED" });
-  const reply = await world.connection.request("orders.pay", sealed, { timeoutMs: 20_000 });
+  const again = await request("pay", content);
+  const reply = await world.connection.request("orders.pay", again, { timeoutMs: 20_000 });
   expect(reply.text()).toMatch(/^eyJ[\w-]+(\.[\w-]+){4}$/);
 });
 
@@ -189,6 +191,24 @@ it("refuses an input that was moved, altered, cut, too old, or sealed for others
     JSON.stringify(content),
   );
   expect(codeOf(await pay(foreign))).toBe("SEAL_MOVED");
+});
+
+it("takes an input once, and a copy where the action may be called twice", async () => {
+  const content = (id: string) => ({ id, at: Date.now(), input: { card: "4111" } });
+  const before = Number((await world.call("/orders.list")).text);
+  const sealed = await request("pay", content("call-5"));
+  expect((await pay(sealed)).status).toBe(200);
+  for (const copy of [sealed, `${sealed}\n`]) {
+    const answer = await pay(copy);
+    expect({ status: answer.status, code: codeOf(answer) }).toEqual({ status: 409, code: "SEAL_REPLAYED" });
+  }
+  const over = await world.connection.request("orders.pay", sealed, { timeoutMs: 20_000 });
+  expect(codeOf({ text: over.text() })).toBe("SEAL_REPLAYED");
+  expect(Number((await world.call("/orders.list")).text)).toBe(before + 1);
+  // Another input of the same id is none of them.
+  expect((await pay(await request("pay", content("call-5")))).status).toBe(200);
+  const asked = await request("status", content("call-6"));
+  for (const copy of [asked, asked]) expect((await pay(copy, "status")).status).toBe(200);
 });
 
 it("is refused at the push where the label is not granted", async () => {

@@ -210,3 +210,29 @@ it("shows sealed events as sealed, and opens them by the key file of a user", as
     expect(stdout).toContain("(sealed for payments: SEAL_KEY_UNKNOWN)");
   }, BOUND);
 }, 120_000);
+
+it("are published sealed on the command line, where their hearers take them sealed", async () => {
+  const { fingerprint } = await newKey(place, { identity: "user:bea", network: undefined });
+  await enrolKey(place, { identity: "user:bea", fingerprint });
+  await grantLabel(place, { label: "payments", recipient: "user:bea" });
+  const publish = (...args: string[]) =>
+    narun(["events", "publish", "till.typed", '{"n":77}', ...args], {
+      env: { NARUN_NATS_URL: world.nats.url },
+    });
+  const refused = await publish();
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain("till takes it sealed for payments");
+  expect(refused.stderr).toContain("--encrypt payments --as user:NAME --keys DIR");
+  expect(await stored("till.typed")).toEqual([]);
+  const sealed = await publish("--as", "user:bea", "--keys", keysDir);
+  expect(sealed.stdout).toContain("published (sealed for payments)");
+  const [event] = await stored("till.typed");
+  expect(event && textOf(event)).toMatch(/^eyJ/);
+  await eventually(async () => expect(await takenBy("strict", "till.typed")).toEqual([{ n: 77 }]), BOUND);
+  // Without the label nothing is published.
+  const other = await publish("--encrypt", "stock", "--as", "user:bea", "--keys", keysDir);
+  expect(other.stderr).toContain("The label is not granted");
+  expect(await stored("till.typed")).toHaveLength(1);
+  await publish("--allow-clear");
+  expect((await stored("till.typed")).map(textOf).at(-1)).toBe('{"n":77}');
+}, 120_000);

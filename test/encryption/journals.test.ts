@@ -4,7 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { narun } from "../../cli/testing/narun.ts";
-import { enrolKey, grantLabel, initKeys, type KeyPlace, newKey, rotateLabel } from "../../keys/index.ts";
+import { type JournalMessage, type JournalSeals, SealedJournal } from "../../contracts/index.ts";
+import {
+  createIdentitySealer,
+  enrolKey,
+  grantLabel,
+  initKeys,
+  type KeyPlace,
+  newKey,
+  rotateLabel,
+} from "../../keys/index.ts";
 import { Journals, toMessage } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { probe } from "../harness/probe.ts";
@@ -134,4 +143,56 @@ describe("a workflow with seal", () => {
         { timeoutMs: 30_000 },
       );
   });
+
+  it("refuses a journal whose entries were altered, swapped, left out, or had their bond taken off", async () => {
+    const stored = (await journals().read({ workflow: "orders", id: "one" })).map(toMessage);
+    const keys = ["--keys", keysDir, "--as", "user:ann"];
+    const at = stored.flatMap(({ log }, index) => (log === undefined ? [] : [index]));
+    const [first = 0, second = 0, third = 0] = at;
+    const record = (index: number): Record<string, unknown> => ({ ...stored[index]?.log });
+    const renamed = JSON.parse(JSON.stringify(record(first)).replace('"read"', '"paid"'));
+    const { bond: _, ...bare } = record(second);
+    const cases: [string, Record<number, unknown>, string][] = [
+      ["altered", { [first]: renamed }, "SEAL_BROKEN"],
+      ["state", { [second]: { ...record(second), state: "paused" } }, "SEAL_BROKEN"],
+      ["swapped", { [first]: record(second), [second]: record(first) }, "SEAL_CUT_OFF"],
+      ["missing", { [second]: undefined }, "SEAL_CUT_OFF"],
+      ["bare", { [second]: bare }, "SEAL_MISSING"],
+    ];
+    expect(third).toBeGreaterThan(0);
+    for (const [id, changed, code] of cases) {
+      const messages = stored.map((message, index) =>
+        index in changed ? { ...message, log: changed[index] } : message,
+      );
+      const opened = await readWith(messages.filter((one) => "in" in one || one.log !== undefined) as never);
+      expect({ id, code: opened }).toEqual({ id, code });
+    }
+    expect(await readWith(stored)).toBe("none");
+    // Copied as it is to another place of the stream, it is refused as well.
+    const name = { workflow: "orders", id: "five" };
+    for (const { in: input, log } of stored) {
+      if (input !== undefined) await journals().send(name, input, input.t === "start");
+      else await journals().append(name, JSON.stringify(log), (await journals().last(name))?.seq ?? 0);
+    }
+    const shown = await run("show", "orders", "five", ...keys);
+    expect([shown.code, shown.stderr]).toEqual([1, expect.stringMatching(/journal orders\/five/)]);
+  }, 90_000);
 });
+
+/** The code by which the journal is refused to a user who has its label. */
+async function readWith(messages: JournalMessage[]): Promise<string> {
+  const { port, close } = createIdentitySealer({
+    ...{ nats: world.connection, folder: place.folder, recipient: "user:ann" },
+    onRefused: () => undefined,
+  });
+  try {
+    await new SealedJournal(port as JournalSeals, undefined, { workflow: "orders", id: "one" }).openMessages(
+      messages,
+    );
+    return "none";
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error);
+  } finally {
+    close();
+  }
+}

@@ -13,7 +13,7 @@ import { Writable } from "node:stream";
 import { pino } from "pino";
 import { headerNames, headerValue } from "../../contracts/index.ts";
 import { call } from "../../gateway/testing/http-client.ts";
-import type { PeerNode, PeerReply } from "../../gateway/testing/peer-node.ts";
+import type { PeerInstance, PeerNode, PeerReply } from "../../gateway/testing/peer-node.ts";
 import { REVISION, specOf, startGatewayWorld } from "../../gateway/testing/world.ts";
 import type { Message } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
@@ -64,8 +64,16 @@ export async function playHosts({ seed, from = 0, to, natsServer, onPlayed }: Ho
   );
   const node = closers.use(await world.startNode({ hasSocket: true }));
   const honest = createHonestHandler();
+  const instances: PeerInstance[] = [];
   for (const service of ["honest", ...services])
-    await node.start(service, { revision: REVISION, concurrency: 1_000, handler: honest.handle });
+    instances.push(
+      await node.start(service, { revision: REVISION, concurrency: 1_000, handler: honest.handle }),
+    );
+  /** The honest node keeps all that came, with its bodies, for tests that look at it. */
+  const forget = () => {
+    node.demands.length = 0;
+    for (const { taken } of instances) taken.length = 0;
+  };
   let next = from;
   let isOver = false;
   const player = async (service: string) => {
@@ -77,6 +85,7 @@ export async function playHosts({ seed, from = 0, to, natsServer, onPlayed }: Ho
       const random = createRandom(seed * 1_000_003 + id);
       await playOne({ url: world.url, service, node, honest, path: join(home, "s"), random, id });
       await rm(home, { recursive: true });
+      forget();
       if (faults.length > 0) throw new Error(`around host ${id}: ${faults.join("; ")}`);
       onPlayed?.(id);
     }

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { narunMain } from "./narun-main.ts";
 
 /** A node-runner in a process of its own. */
 export interface TestNode {
@@ -30,8 +30,6 @@ export interface TestNodeOptions {
   onEnding(pid: number): void;
 }
 
-const main = fileURLToPath(new URL("../../cli/main.ts", import.meta.url));
-
 /** Starts `narun node` and resolves when it takes work. It is not restarted. */
 export async function startTestNode({
   name,
@@ -44,7 +42,7 @@ export async function startTestNode({
 }: TestNodeOptions): Promise<TestNode> {
   const level = process.env.NARUN_TEST_LOG ?? "error";
   const child = fork(
-    main,
+    narunMain,
     [
       ...["node", "--name", name, "--nats", natsUrl, "--cache-dir", cacheDir, "--log-level", level],
       ...egressDeny.flatMap((rule) => ["--egress-deny", rule]),

@@ -31,6 +31,17 @@ it("repeats the files that failed, and their second result counts alone", () => 
   expect(counts([merged])).toBe("3 passed, 1 failed, 0 skipped");
 });
 
+it("repeats a file that runs in two ways once, and takes both of its second results", () => {
+  const first = results(
+    file("a.test.ts", "failed"),
+    file("a.test.ts", "failed"),
+    file("b.test.ts", "passed"),
+  );
+  expect(filesToRepeat(first)).toEqual(["a.test.ts"]);
+  const merged = withRepeats(first, results(file("a.test.ts", "passed"), file("a.test.ts", "failed")));
+  expect(counts([merged])).toBe("2 passed, 1 failed, 0 skipped");
+});
+
 it("repeats nothing of a broken revision", () => {
   const broken = Array.from({ length: 13 }, (_, index) => file(`${index}.test.ts`, "failed"));
   expect(filesToRepeat(results(...broken))).toEqual([]);

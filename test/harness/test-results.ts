@@ -20,13 +20,15 @@ const MOST_REPEATED = 12;
 /** The files of `first` to run again by themselves, relative to the working folder: at most 12, or none. */
 export function filesToRepeat({ testResults }: TestResults): string[] {
   const failed = testResults.filter(({ status }) => status === "failed");
-  return failed.length > MOST_REPEATED ? [] : failed.map(({ name }) => relative(".", name));
+  const files = new Set(failed.map(({ name }) => relative(".", name)));
+  return files.size > MOST_REPEATED ? [] : [...files];
 }
 
-/** `first`, where the files that ran again have their second result. */
+/** `first`, where the files that ran again have their second results: several, where a file runs in several ways. */
 export function withRepeats(first: TestResults, second: TestResults): TestResults {
-  const repeated = new Map(second.testResults.map((file) => [file.name, file]));
-  return { testResults: first.testResults.map((file) => repeated.get(file.name) ?? file) };
+  const repeated = new Set(second.testResults.map(({ name }) => name));
+  const kept = first.testResults.filter(({ name }) => !repeated.has(name));
+  return { testResults: [...kept, ...second.testResults] };
 }
 
 /** The failed tests, each as `FILE: TEST`. A file that failed without a failed test counts as one. */

@@ -35,11 +35,19 @@ export default service({ name: "caller", version: "1.0.0" })
       return { failed: { name, code, message } };
     }
   })
+  .action("post", {}, async ({ of, bytes, isStreamed }, _ctx, env) => {
+    const json = JSON.stringify("x".repeat(bytes - 2));
+    const body = isStreamed ? new Blob([json]).stream() : json;
+    const answer = await env[of].fetch("/" + of.toLowerCase() + ".me", { method: "POST", body, duplex: "half" });
+    return { status: answer.status, code: (await answer.json()).code };
+  })
   .action("turn", {}, (left, _ctx, env) => env.NEAR.loop(left));
 `;
 const calleeNamed = (name: string) => CALLEE.replace("NAME", name);
 const BACK = { bindings: [{ name: "BACK", service: "caller" }] };
 const HOSTS = ["NEAR", "FAR"] as const;
+const MAX_BYTES = 1_000;
+const LIMITS = { limits: { maxBodyBytes: MAX_BYTES } };
 
 let world: World;
 /** Calls that took the way by a gateway, by service. */
@@ -50,8 +58,8 @@ beforeAll(async () => {
   world.connection.subscribe(subjects.invokeAll, ({ subject }) => {
     byGateway.push(subject.slice(subjects.invoke("").length));
   });
-  await world.push("near", calleeNamed("near"), { ...BACK, scale: { min: 1 } });
-  await world.push("far", calleeNamed("far"), { ...BACK, trust: "apart", scale: { min: 1 } });
+  await world.push("near", calleeNamed("near"), { ...BACK, ...LIMITS, scale: { min: 1 } });
+  await world.push("far", calleeNamed("far"), { ...BACK, ...LIMITS, trust: "apart", scale: { min: 1 } });
   await world.push("caller", CALLER, {
     bindings: [
       { name: "NEAR", service: "near" },
@@ -90,6 +98,18 @@ describe.each(HOSTS)("a call to an instance that is %s", (of) => {
     expect(value.leftMs).toBeLessThanOrEqual(30_000);
   });
 
+  it.each(["whole", "streamed"])("has a body of limits.maxBodyBytes at most, %s", async (how) => {
+    await isDirect(of);
+    const before = byGateway.length;
+    const post = async (bytes: number) => {
+      const body = JSON.stringify({ of, bytes, isStreamed: how === "streamed" });
+      return JSON.parse((await world.call("/caller.post", { method: "POST", body })).text);
+    };
+    expect(await post(MAX_BYTES)).toEqual({ status: 200 });
+    expect(await post(MAX_BYTES + 1)).toEqual({ status: 413, code: "BODY_TOO_LARGE" });
+    expect(byGateway.slice(before)).toEqual([]);
+  });
+
   it("is called off with its caller", async () => {
     await isDirect(of);
     expect((await ask(of, "slow", { mark: of }, { timeout: 300 })).failed).toMatchObject({
@@ -117,6 +137,19 @@ it("a call whose host is killed is repeated where it may be, and fails else", as
   expect(await once).toMatchObject({ failed: { code: "CONSUMER_DIED" } });
   // The repeated one alone has run in the new instance.
   expect((await ask("FAR", "count")).value).toBe(1);
+  await isDirect("FAR");
+}, 60_000);
+
+it("a hedged call is answered whose host is killed while both its sendings run", async () => {
+  await isDirect("FAR");
+  const not = (await ask("FAR", "me")).value;
+  const countedBefore = (await ask("FAR", "count")).value;
+  const hedged = ask("FAR", "safe", { not }, { hedge: 50 });
+  await eventually(async () => expect((await ask("FAR", "count")).value).toBe(countedBefore + 2), {
+    timeoutMs: 30_000,
+  });
+  process.kill(await world.hostPid("far"), "SIGKILL");
+  expect(await hedged).toEqual({ value: "answered" });
   await isDirect("FAR");
 }, 60_000);
 

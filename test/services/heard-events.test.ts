@@ -83,7 +83,11 @@ it("are waited for by `once` no longer than its timeout", async () => {
   // The default is 5 s.
   expect(outcome.waitedMs).toBeLessThan(4_500);
   expect(outcome.waitedMs).toBeGreaterThan(250);
-}, 30_000);
+  const long = await post("paper.wait");
+  expect(long).toMatchObject({ name: "TimeoutError" });
+  expect(long.waitedMs).toBeGreaterThan(4_900);
+  expect(long.waitedMs).toBeLessThan(20_000);
+}, 60_000);
 
 it("are heard from a moment on, by the clock of the stream", async () => {
   const stored = async () =>

@@ -92,6 +92,30 @@ describe("the spans of a request", () => {
     expect(nearMs).toBeLessThan(60_000);
   });
 
+  it("are those of caller and callee alone where a call goes straight to its instance", async () => {
+    await world.push("callee", `export default () => new Response("called");`, { scale: { min: 1 } });
+    await world.push("calling", `export default (request, env) => env.CALLEE.fetch("/callee");`, {
+      bindings: [{ name: "CALLEE", service: "callee" }],
+    });
+    // The first calls may go by the gateway.
+    const spans = await eventually(
+      async () => {
+        const traceId = newTrace();
+        await world.call("/calling", { headers: { traceparent: parentOf(traceId) } });
+        const found = await collector.trace(traceId, [
+          ...["GET /calling", "run calling", "service.fetch CALLEE", "run callee"],
+        ]);
+        expect(found.map(({ name }) => name)).not.toContain("invoke callee");
+        return found;
+      },
+      { timeoutMs: 30_000 },
+    );
+    const call = only(spans, "service.fetch CALLEE");
+    expect(call).toMatchObject({ parentId: only(spans, "run calling").spanId, kind: 3, service: "calling" });
+    expect(call.attributes).toMatchObject({ "http.response.status_code": 200 });
+    expect(only(spans, "run callee")).toMatchObject({ parentId: call.spanId, kind: 2, service: "callee" });
+  });
+
   it("begin a trace where the client has none, and name what failed", async () => {
     await world.push("failing", `export default () => { throw new Error("no"); };`);
     const answer = await world.call("/failing");

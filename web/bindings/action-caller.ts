@@ -2,18 +2,13 @@
  * Calls of actions by their names: `env.ORDERS.pay({ id })`. Each is a request of `fetch` beside it. The files of authors cannot be
  * imported here: `ActionError` is known by its shape there (functions/sdk/service/action-error.ts).
  */
-import { type Answer, type Init, ServiceError } from "./call-answer.ts";
+import { type Answer, type Init, pathOfAction, type SendInput, ServiceError } from "./call-answer.ts";
+import { refuseFetch } from "./sealed-call.ts";
 
 /** The side of a service that calls use. */
 interface Fetches {
   fetch(path: string, init: Init): Promise<Answer>;
 }
-
-/** Sends an input as JSON, and gives the answer. `query`: behind the path of the call. */
-export type SendInput = (
-  action: string,
-  input: { query: string; json: string | undefined; signal: AbortSignal | undefined },
-) => Promise<Answer>;
 
 export interface CallOptions {
   /** Ends the call. */
@@ -24,8 +19,6 @@ export interface CallOptions {
   hedge?: number;
 }
 
-/** The path of a call by name (contracts/service-description.ts, D3). */
-export const pathOfAction = (action: string) => `/.narun/action/${encodeURIComponent(action)}`;
 /** Marks a call that may be sent twice. */
 const HEDGED = "?hedged";
 
@@ -140,10 +133,4 @@ interface Problem {
   requestId?: string;
   error?: { name?: unknown; data?: unknown };
   issues?: { path: string; message: string }[];
-}
-
-/** In the place of `fetch`, whose requests go in clear. */
-async function refuseFetch(): Promise<never> {
-  const text = "`fetch` of a binding with `seal` would go in clear: call an action by its name";
-  throw Object.assign(new Error(text), { name: "NotSupportedError" });
 }

@@ -14,6 +14,15 @@ export interface Answer {
   text(): Promise<string>;
 }
 
+/** Sends an input as JSON, and gives the answer. `query`: behind the path of the call. */
+export type SendInput = (
+  action: string,
+  input: { query: string; json: string | undefined; signal: AbortSignal | undefined },
+) => Promise<Answer>;
+
+/** The path of a call by name (contracts/service-description.ts, D3). */
+export const pathOfAction = (action: string) => `/.narun/action/${encodeURIComponent(action)}`;
+
 /** A call that failed otherwise. `code`: of narun's error catalogue. `issues`: the fields of an input that does not fit. */
 export class ServiceError extends Error {
   override readonly name = "ServiceError";

@@ -3,8 +3,7 @@
  * label by narun.yaml, so that nothing that the code does can send an input in clear.
  */
 import { callHost, HostFailure } from "../host/host-call.ts";
-import type { SendInput } from "./action-caller.ts";
-import { type Answer, ServiceError } from "./call-answer.ts";
+import { type Answer, type SendInput, ServiceError } from "./call-answer.ts";
 import { onAbort, toError } from "./host-result.ts";
 
 /** The host's answer: the service's, opened, or a refusal by its code. */

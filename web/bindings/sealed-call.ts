@@ -6,8 +6,7 @@
  * I2  An answer counts where it was sealed for this very request and status. In clear the platform's own errors alone count, as they
  *     have no payload.
  */
-import { pathOfAction, type SendInput } from "./action-caller.ts";
-import { type Answer, type Init, ServiceError } from "./call-answer.ts";
+import { type Answer, type Init, pathOfAction, type SendInput, ServiceError } from "./call-answer.ts";
 import type { SealPort } from "./seal-port.ts";
 
 /** How the calls of a binding, or of a connection, are sealed. */
@@ -15,6 +14,12 @@ export interface CallSealing {
   service: string;
   label: string;
   port: SealPort;
+}
+
+/** In the place of `fetch`, whose requests go in clear. */
+export async function refuseFetch(): Promise<never> {
+  const text = "`fetch` of a binding with `seal` would go in clear: call an action by its name";
+  throw Object.assign(new Error(text), { name: "NotSupportedError" });
 }
 
 /** A request, and the facts by which its answer is known. */

@@ -1,6 +1,6 @@
-import { beginExchange, untilAborted } from "../fetch/exchange.ts";
+import { beginExchange, type Exchange, untilAborted } from "../fetch/exchange.ts";
 import { runUntilAborted } from "../fetch/perform.ts";
-import { Request, type RequestInit, requestParts } from "../fetch/request.ts";
+import { Request, type RequestInit, type RequestParts, requestParts } from "../fetch/request.ts";
 import { createResponse, type Response } from "../fetch/response.ts";
 import { HostFailure } from "../host/host-call.ts";
 import { URL } from "../url/url.ts";
@@ -27,17 +27,24 @@ export class Service {
 
   async fetch(input: unknown, init?: RequestInit): Promise<Response> {
     const parts = requestParts(this.#request(input, init));
-    const { signal, url } = parts;
-    return runUntilAborted(parts, async (onExchange) => {
-      const exchange = beginExchange({ ...parts, url: { href: url } }, ["service.fetch", this.#name]);
-      onExchange(exchange);
-      const { body, ...head } = await exchange.answer.catch((error: unknown) => {
-        exchange.cancel(error);
-        throw error instanceof HostFailure ? toError(error) : error;
-      });
+    // The wait for a signal costs as much as the rest of the way out.
+    if (parts.signal === undefined) return await this.#call(parts);
+    return await runUntilAborted(parts, (onExchange) => this.#call(parts, onExchange));
+  }
+
+  async #call(parts: RequestParts, onExchange?: (exchange: Exchange) => void): Promise<Response> {
+    const { signal, url, method, headerBlock, body: sent } = parts;
+    const request = { method, headerBlock, body: sent, url: { href: url } };
+    const exchange = beginExchange(request, ["service.fetch", this.#name]);
+    onExchange?.(exchange);
+    try {
+      const { status, statusText, headerBlock, body } = await exchange.answer;
       const source = signal === undefined ? body : untilAborted(body, signal);
-      return createResponse({ ...head, url, isRedirected: false, body: source });
-    });
+      return createResponse({ status, statusText, headerBlock, url, isRedirected: false, body: source });
+    } catch (error) {
+      exchange.cancel(error);
+      throw error instanceof HostFailure ? toError(error) : error;
+    }
   }
 
   get [Symbol.toStringTag](): string {

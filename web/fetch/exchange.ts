@@ -48,12 +48,13 @@ export function beginExchange(
   via: readonly [operation: string, ...values: Data[]] = ["fetch.send"],
 ): Exchange {
   const [operation, ...values] = via;
-  const broken = Promise.withResolvers<never>();
-  broken.promise.catch(() => undefined);
-  const sent = body === undefined ? undefined : sendBody(body, broken.reject);
+  const broken = isWhole(body) ? undefined : Promise.withResolvers<never>();
+  broken?.promise.catch(() => undefined);
+  const sent = body === undefined ? undefined : sendBody(body, (error) => broken?.reject(error));
   const call = callHost(operation, ...values, method, url.href, headerBlock, sent?.value, sent?.length);
+  const result = broken === undefined ? call.result : Promise.race([call.result, broken.promise]);
   return {
-    answer: Promise.race([call.result, broken.promise]).then((value) => openAnswer(value as HostAnswer)),
+    answer: result.then((value) => openAnswer(value as HostAnswer)),
     cancel(reason) {
       // The call ends first: the end of the body must not look complete.
       call.cancel((value) => {
@@ -63,6 +64,11 @@ export function beginExchange(
       sent?.cancel(reason);
     },
   };
+}
+
+/** Whether no part of a body can break on its way. */
+function isWhole(body: Outgoing | undefined): boolean {
+  return body === undefined || typeof body.content === "string" || body.content instanceof Uint8Array;
 }
 
 function openAnswer({ body, ...head }: HostAnswer): Answer {

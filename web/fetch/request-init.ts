@@ -62,6 +62,8 @@ export const DEFAULT_SETTINGS: RequestSettings = {
   referrerPolicy: "",
 };
 
+const SETTINGS = Object.keys(DEFAULT_SETTINGS) as (keyof RequestSettings)[];
+
 /** The given members of an init, converted. */
 export interface ConvertedInit {
   readonly isEmpty: boolean;
@@ -120,8 +122,15 @@ export function convertInit(init: unknown): ConvertedInit {
     referrer: referrer === undefined ? undefined : normalReferrer(referrer),
     referrerPolicy,
   };
-  const settings = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const settings = withoutUndefined(given);
   return { isEmpty, body, isHalfDuplex: duplex !== undefined, headers, method, signal, settings };
+}
+
+/** Most inits have no setting. */
+function withoutUndefined(given: { [Key in keyof RequestSettings]: RequestSettings[Key] | undefined }) {
+  const found: Record<string, unknown> = {};
+  for (const name of SETTINGS) if (given[name] !== undefined) found[name] = given[name];
+  return found as Partial<RequestSettings>;
 }
 
 function toSignal(value: unknown): AbortSignal | null {

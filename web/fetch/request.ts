@@ -19,7 +19,7 @@ import {
   addDefaultHeader,
   cloneHeaders,
   getHeader,
-  Headers,
+  type Headers,
   headersFromBlock,
   headersToBlock,
   mutableCopy,
@@ -82,8 +82,9 @@ export interface Request extends BodyMembers {}
 export class Request {
   #method = "GET";
   #url = "";
-  /** The header block from the host, until the headers are read. */
+  /** The header block from the host, or of the body's type, until the headers are read. */
   #headerBlock = "";
+  #isIncoming = false;
   #headers: Headers | undefined;
   #body: Body | undefined;
   #settings = INCOMING_SETTINGS;
@@ -105,7 +106,7 @@ export class Request {
     if (this.#settings.mode === "no-cors" && !["GET", "HEAD", "POST"].includes(this.#method))
       throw new TypeError(`Request: the mode "no-cors" does not allow the method ${this.#method}.`);
     this.#signalSource = signalSourceOf(source, given.signal);
-    this.#headers = given.headers ?? (source === undefined ? new Headers() : mutableCopy(source.headers));
+    this.#headers = given.headers ?? (source === undefined ? undefined : mutableCopy(source.headers));
     this.#body = this.#bodyFor(source, given);
   }
 
@@ -118,7 +119,7 @@ export class Request {
   }
 
   get headers(): Headers {
-    this.#headers ??= headersFromBlock(this.#headerBlock, true);
+    this.#headers ??= headersFromBlock(this.#headerBlock, this.#isIncoming);
     return this.#headers;
   }
 
@@ -189,6 +190,7 @@ export class Request {
     copy.#method = this.#method;
     copy.#url = this.#url;
     copy.#headerBlock = this.#headerBlock;
+    copy.#isIncoming = this.#isIncoming;
     copy.#headers = this.#headers && cloneHeaders(this.#headers);
     copy.#body = this.#body?.clone();
     copy.#settings = this.#settings;
@@ -212,9 +214,14 @@ export class Request {
         throw new TypeError('Request: the mode "no-cors" does not allow a stream.');
     }
     const extracted = extractBody(body);
-    if (extracted.contentType !== undefined)
-      addDefaultHeader(this.headers, "content-type", extracted.contentType);
+    this.#setType(extracted.contentType);
     return extracted.body;
+  }
+
+  #setType(type: string | undefined): void {
+    if (type === undefined) return;
+    if (this.#headers === undefined) this.#headerBlock = `content-type\n${type}\n`;
+    else addDefaultHeader(this.#headers, "content-type", type);
   }
 
   static {
@@ -233,6 +240,7 @@ export class Request {
       request.#method = method;
       request.#url = url;
       request.#headerBlock = headerBlock;
+      request.#isIncoming = true;
       if (body !== undefined)
         request.#body = new Body(body instanceof ArrayBuffer ? new Uint8Array(body) : body);
       request.#signalSource = signalSource;

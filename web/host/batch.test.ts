@@ -19,12 +19,25 @@ function value(random: Random): unknown {
     () => undefined,
     () => new Uint8Array(random.bytes(3)).buffer,
     () => [text(random), undefined, { key: 1 }],
+    () => ({ text: text(random), none: undefined, isSet: true, number: random.between(1, 9) / 4 }),
+    () => ({ bytes: new Uint8Array(random.bytes(3)).buffer, text: text(random) }),
   ])();
 }
 
 function list<T>(random: Random, most: number, make: (random: Random) => T): T[] {
   return Array.from({ length: random.between(0, most) }, () => make(random));
 }
+
+it.each([
+  ["crosses in the text", { status: 200, body: "text", isLate: false, reason: null, none: undefined }, 0],
+  ["with bytes does not", { status: 200, body: new ArrayBuffer(1) }, 1],
+  ["with an object does not", { metadata: {} }, 1],
+  ["with a number that JSON lacks does not", { ttl: Number.POSITIVE_INFINITY }, 1],
+  ["with a long text does not", { text: "x".repeat(64 * 1024 + 1) }, 1],
+  ["of a class does not", new Date(0), 1],
+])("an object %s", (_what, object, extras) => {
+  expect(packMessages([[EnterOp.result, 1, undefined, object]]).extras).toHaveLength(extras);
+});
 
 it("messages arrive as they were packed, in order", () => {
   for (let seed = 0; seed < RUNS; seed++) {

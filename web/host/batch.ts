@@ -54,14 +54,6 @@ export interface Boundary {
   lost(): void;
 }
 
-/** An object that JSON carries as it is. In the text it crosses for a fraction of what an extra costs. */
-export class Inline {
-  readonly value: object;
-  constructor(value: object) {
-    this.value = value;
-  }
-}
-
 /** The values that JSON cannot carry are extras. */
 export interface Pack {
   text: string;
@@ -70,7 +62,7 @@ export interface Pack {
 
 /**
  * Messages as one string, the cheapest value to cross, and the values that no JSON can carry. An array stands for such a value:
- * `[]` for undefined, `[n]` for an extra, `[0, value]` for an `Inline`.
+ * `[]` for undefined, `[n]` for an extra, `[0, value]` for an object that crosses in the text.
  */
 export function packMessages(messages: readonly EnterMessage[]): Pack {
   const extras: unknown[] = [];
@@ -84,7 +76,26 @@ function packValue(value: unknown, extras: unknown[]): unknown {
   if (value === undefined) return UNDEFINED;
   if (typeof value === "number" ? Number.isFinite(value) : typeof value !== "object" || value === null)
     return value;
-  return value instanceof Inline ? [0, value.value] : [extras.push(value) - 1];
+  return isFlat(value) ? [0, value] : [extras.push(value) - 1];
+}
+
+/** Upper bound of the length of an object's texts that JSON carries for a fraction of what an extra costs. */
+const MAX_FLAT_LENGTH = 64 * 1024;
+
+/** Whether JSON carries an object as it is, but for members that are undefined. */
+function isFlat(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
+  let length = 0;
+  for (const member of Object.values(value)) {
+    if (typeof member === "string") length += member.length;
+    else if (typeof member === "number" ? !Number.isFinite(member) : !isSimple(member)) return false;
+  }
+  return length <= MAX_FLAT_LENGTH;
+}
+
+function isSimple(value: unknown): boolean {
+  return typeof value === "boolean" || value === null || value === undefined;
 }
 
 /** The value that a message carries at `at`. */

@@ -26,7 +26,7 @@ export interface ServiceContext<Errors extends ErrorTypes = ErrorTypes, E = unkn
   error<Name extends keyof Errors & string>(name: Name, ...data: DataOf<Errors, Name>): ActionError<Name>;
   /** Publishes an event below the service's own name, or of its `events` bindings. Resolves when it is stored. */
   publish(subject: string, value?: unknown, options?: PublishOptions): Promise<void>;
-  /** The value of the next event on a subject. Rejects when the time is over: `timeout` in milliseconds, by default 30 s. */
+  /** The value of the next event on a subject. Rejects when the time is over: `timeout` in milliseconds, by default 5 s. */
   once<Value = unknown>(subject: string, options?: { timeout?: number }): Promise<Value>;
 }
 
@@ -38,7 +38,7 @@ interface Facts {
   headers: Headers;
 }
 
-const ONCE_MS = 30_000;
+const ONCE_MS = 5_000;
 
 /** The context of one call. The platform's own is asked at each access: its signal and its trailers are made then. */
 export class CallContext implements ServiceContext {

@@ -8,6 +8,7 @@ export const PROBLEMS = {
   NOT_IDEMPOTENT: { title: "A call of this action may not be sent twice", status: 409 },
   SEAL_MISSING: { title: "The value is not sealed, and has to be", status: 400 },
   SEAL_STALE: { title: "The sealed input is too old, or from the future", status: 400 },
+  SEAL_REPLAYED: { title: "The sealed input was received before", status: 409 },
   NO_SUCH_ACTION: { title: "The service has no such action", status: 404 },
 } as const;
 

@@ -3,15 +3,27 @@
  *
  * I1  The handler of an action with `encrypt` gets inputs that were sealed for this action. Any other request is refused, unread.
  * I2  Each answer with values is sealed for its own request and status.
+ * I3  An input is taken once by an instance. Actions that may be called twice take copies: narun itself sends such calls again.
  */
 import { sealCodeOf, sealPortOf } from "../seal/seal-port.ts";
 import type { Action } from "./action.ts";
 import { problem, sealProblem } from "./problem.ts";
+import { createSeenInputs, type SeenInputs } from "./seen-inputs.ts";
 
 /** The type of a sealed body. */
 const SEALED_TYPE = "application/jose";
 /** How old a sealed input may be, by the clocks of the caller and of this node. A copy that is sent later is refused. */
 const MAX_AGE_MS = 5 * 60_000;
+
+/** By action: a text opens at its own action alone. */
+const seenBy = new WeakMap<Action, SeenInputs>();
+
+function isCopy(action: Action, sealed: string, at: number, now: number): boolean {
+  if (action.isIdempotent || action.isReadOnly) return false;
+  const seen = seenBy.get(action) ?? createSeenInputs();
+  seenBy.set(action, seen);
+  return !seen.take(sealed, at + MAX_AGE_MS, now);
+}
 
 export interface OpenedCall {
   input: unknown;
@@ -52,16 +64,22 @@ export async function openCall(
 async function open(action: Action, { env, service, requestId }: Incoming, text: string) {
   const port = sealPortOf(env);
   const label = action.encrypt;
-  const opened = await port.open(label, ["call", service, action.name, "request"], text.trim());
+  const sealed = text.trim();
+  const opened = await port.open(label, ["call", service, action.name, "request"], sealed);
   const { id, at, input } = JSON.parse(opened) as { id?: unknown; at?: unknown; input?: unknown };
-  const ageMs = Date.now() - Number(at);
+  const now = Date.now();
+  const ageMs = now - Number(at);
   if (typeof id !== "string" || !(Math.abs(ageMs) <= MAX_AGE_MS)) {
     const seconds = Math.round(Math.abs(ageMs) / 1_000);
     const when = Number.isNaN(seconds) ? "at no time" : `${seconds} s ${ageMs < 0 ? "ahead" : "ago"}`;
     const detail = `it was sealed ${when}, by the caller's clock; ${MAX_AGE_MS / 1_000} s are allowed`;
     return problem("SEAL_STALE", { requestId, detail });
   }
-  const used = label ?? labelOf(text);
+  if (isCopy(action, sealed, Number(at), now)) {
+    const detail = `an instance takes an input of ${service}.${action.name} once`;
+    return problem("SEAL_REPLAYED", { requestId, detail });
+  }
+  const used = label ?? labelOf(sealed);
   return {
     input,
     async seal(answer: Response): Promise<Response> {
@@ -81,7 +99,7 @@ async function open(action: Action, { env, service, requestId }: Incoming, text:
 
 /** The label of an opened text, by the id of its key. */
 function labelOf(text: string): string {
-  const header = text.trim().split(".", 1)[0] ?? "";
+  const header = text.split(".", 1)[0] ?? "";
   const { kid } = JSON.parse(atob(header.replaceAll("-", "+").replaceAll("_", "/"))) as { kid: string };
   return kid.slice(0, kid.lastIndexOf("."));
 }

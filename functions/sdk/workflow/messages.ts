@@ -87,6 +87,8 @@ export interface WorkflowRecord {
   retried?: number;
   /** It is a mark, and no turn of the code. */
   mark?: true;
+  /** Binds it to its place, in a journal that is sealed. */
+  bond?: { after: number; "~sealed": string };
 }
 
 /** A message of a journal, as its executor reads it. */

@@ -1,6 +1,5 @@
 /** The spans of an isolate's calls: of bindings and of `fetch`. The arguments are user input. */
 import { type Attributes, spanKinds } from "../../../traces/index.ts";
-import { Inline } from "../../../web/index.ts";
 import type { CallFacts, CallTrace } from "../../instance/request-traces.ts";
 
 const TRACED = /^(?:kv|objects|service|publish|ratelimit)\.[a-z]+$|^fetch\.send$/;
@@ -60,7 +59,6 @@ function withoutSecrets({ protocol, host, pathname }: URL): string {
 }
 
 function statusOf(value: unknown): Attributes {
-  if (value instanceof Inline) return statusOf(value.value);
   if (typeof value !== "object" || value === null || !("status" in value)) return {};
   return typeof value.status === "number" ? { "http.response.status_code": value.status } : {};
 }

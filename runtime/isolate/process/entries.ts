@@ -69,7 +69,7 @@ export interface EntryUsage {
 
 /** Upper bound of the entries that an isolate has. */
 const MAX_HANDED = 64;
-/** Upper bound of the entries of one owner among them. A call costs as much as several: answers to a request's calls enter together. */
+/** Upper bound of the entries of one owner among them. A call costs as much as several of them: so answers enter together. */
 const MAX_OF_OWNER = 32;
 
 /** The number of entries after which an isolate may get several by one call. */

@@ -6,7 +6,7 @@
  * I3  At most `MAX_OPEN_CALLS` are open at a time.
  */
 import { isNarunError, type TraceFields } from "../../../contracts/index.ts";
-import { type Data, EnterOp, type Inline } from "../../../web/index.ts";
+import { type Data, EnterOp } from "../../../web/index.ts";
 import type { CallTrace, RequestTraces } from "../../instance/request-traces.ts";
 import { endCall, isTracedCall } from "./call-spans.ts";
 import type { IsolateStreams } from "./isolate-streams.ts";
@@ -26,10 +26,7 @@ export interface CallContext {
   readonly streams: IsolateStreams;
 }
 
-export type HostOperation = (
-  values: readonly unknown[],
-  context: CallContext,
-) => Promise<Data | Inline> | Data | Inline;
+export type HostOperation = (values: readonly unknown[], context: CallContext) => Promise<Data> | Data;
 
 /** Operations by `<service>.<operation>`. */
 export type HostOperations = Readonly<Record<string, HostOperation>>;
@@ -57,7 +54,7 @@ export interface HostCallsOptions {
   requestOf?: ((owner: number) => CallContext["request"]) | undefined;
   /** The traces of requests. Default: calls belong to none. */
   traces?: RequestTraces | undefined;
-  enter(owner: number, op: number, id: number, errorName: string | undefined, value: Data | Inline): void;
+  enter(owner: number, op: number, id: number, errorName: string | undefined, value: Data): void;
   /** An operation failed with an error that the isolate does not get to see. */
   onError(name: string, error: unknown): void;
 }
@@ -116,7 +113,7 @@ export function createHostCalls(options: HostCallsOptions): HostCalls {
   const { operations, traces, enter, onError } = options;
   const open = new Map<number, OpenCall>();
 
-  const run = (name: string, values: readonly unknown[], context: CallContext): Promise<Data | Inline> => {
+  const run = (name: string, values: readonly unknown[], context: CallContext): Promise<Data> => {
     const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
     try {
       if (operation === undefined) throw new CallError("NotSupportedError", `there is no ${name} here`);

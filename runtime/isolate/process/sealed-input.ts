@@ -4,7 +4,7 @@
  * I1  It spares a way, and decides nothing: a text that does not open here enters as it is, and is refused where the code asks.
  */
 import type { Sealer } from "../../../keys/index.ts";
-import { Inline, SEALED_TYPE } from "../../../web/index.ts";
+import { SEALED_TYPE } from "../../../web/index.ts";
 
 /** The path of a call by an action's name (contracts/service-description.ts, D3). */
 const BY_NAME = /\/\.narun\/action\/([A-Za-z_][A-Za-z0-9_]{0,63})(?:\?|$)/;
@@ -20,11 +20,11 @@ export function openInput(
   sealer: Pick<Sealer, "openNow">,
   service: string,
   { url, headerBlock, body }: Incoming,
-): Inline | undefined {
+): { label: string; place: string; text: string } | undefined {
   if (typeof body !== "string" || !headerBlock.includes(SEALED_TYPE)) return undefined;
   const action = BY_NAME.exec(url)?.[1];
   if (action === undefined) return undefined;
   const place = ["call", service, action, "request"] as const;
   const opened = sealer.openNow(body, place as never);
-  return opened && new Inline({ ...opened, place: JSON.stringify(place) });
+  return opened && { ...opened, place: JSON.stringify(place) };
 }

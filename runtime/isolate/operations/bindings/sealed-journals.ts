@@ -9,12 +9,12 @@ import {
 import { labelOfSealed } from "../../../../keys/index.ts";
 import type { WorkflowName } from "../../../../nats/index.ts";
 import type { BindingContext } from "./binding-context.ts";
-import { createSealing } from "./sealing.ts";
+import { createSealing, telling } from "./sealing.ts";
 
 export interface SealedJournals {
   sealInput(name: WorkflowName, input: WorkflowInput): Promise<WorkflowInput>;
-  /** `record`: JSON, and so is the result. */
-  sealRecord(name: WorkflowName, record: string): Promise<string>;
+  /** `record`: JSON, and so is the result. `after`: the record before, to which it is bound. */
+  sealRecord(name: WorkflowName, record: string, after?: number): Promise<string>;
   openRecord(name: WorkflowName, record: WorkflowRecord): Promise<WorkflowRecord>;
   openMessages(name: WorkflowName, messages: readonly JournalMessage[]): Promise<JournalMessage[]>;
 }
@@ -33,11 +33,11 @@ export function createSealedJournals(
   const of = (name: WorkflowName) => new SealedJournal(seals, label, name);
   return {
     sealInput: (name, input) => of(name).sealInput(input),
-    async sealRecord(name, record) {
+    async sealRecord(name, record, after) {
       if (label === undefined) return record;
-      return JSON.stringify(await of(name).sealRecord(JSON.parse(record) as WorkflowRecord));
+      return JSON.stringify(await of(name).sealRecord(JSON.parse(record) as WorkflowRecord, after));
     },
-    openRecord: (name, record) => of(name).openRecord(record),
-    openMessages: (name, messages) => of(name).openMessages(messages),
+    openRecord: (name, record) => telling(of(name).openRecord(record)),
+    openMessages: (name, messages) => telling(of(name).openMessages(messages)),
   };
 }

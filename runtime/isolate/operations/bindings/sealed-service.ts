@@ -14,7 +14,6 @@ import {
 import { bytesLeft, type ResponseBody } from "../../../../streams/index.ts";
 import {
   type ActionAnswer,
-  Inline,
   openAnswer,
   pathOfAction,
   SEALED_TYPE,
@@ -50,11 +49,11 @@ export function createSealedServiceOperations(bindings: BindingContext): HostOpe
         const sealed = await sealCall({ service, label, port }, action, json);
         const call = { service, rawPath: pathOfAction(action), query, text: sealed.text };
         const { status, headers, text } = await openAnswer(sealed, await send(bindings, call, context));
-        return new Inline({ status, type: headers.get("content-type"), text: await text() });
+        return { status, type: headers.get("content-type"), text: await text() };
       } catch (error) {
         if (!(error instanceof ServiceError)) throw error;
         const { code, message, status } = error;
-        return new Inline({ code, message, status });
+        return { code, message, status };
       }
     },
   };

@@ -84,7 +84,8 @@ export function sealObjects(store: ByteObjects, bucket: string, sealing: Sealing
   };
 }
 
-async function telling<T>(work: Promise<T>): Promise<T> {
+/** A refusal by its code, which the isolate gets to see. */
+export async function telling<T>(work: Promise<T>): Promise<T> {
   return work.catch((error: unknown) => {
     throw told(error);
   });

@@ -11,7 +11,6 @@ import {
   MAX_HOPS,
   PROBLEM_CONTENT_TYPE,
 } from "../../../../contracts/index.ts";
-import { Inline } from "../../../../web/index.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { callFromIsolate, openReply } from "./service-exchange.ts";
@@ -48,7 +47,7 @@ export function createServiceOperations({
       const answer = answerOf(reply.told, method, failed);
       if (reply.kind === "stream")
         return { ...answer, body: openReply(reply, context, endOf(context.owner)) };
-      return answer.body instanceof ArrayBuffer ? answer : new Inline(answer);
+      return answer;
     },
   };
 }

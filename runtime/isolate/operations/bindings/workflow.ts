@@ -23,6 +23,8 @@ import { createSealing } from "./sealing.ts";
 import { inTrace, readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
 import { WorkflowRuns } from "./workflow-runs.ts";
 
+/** The states of a workflow that has ended. */
+const ENDS: ReadonlySet<unknown> = new Set(["done", "failed", "cancelled"]);
 /** Room for the headers of a message beside its payload. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -56,11 +58,11 @@ export function createWorkflowOperations({
     "workflow.append": async ([id, recordValue, after, dueValue, state]) => {
       const name = nameOf(id);
       const clear = readPayload(recordValue, "a record", mostBytes);
-      const record = readPayload(await sealed.sealRecord(name, clear), "a record", mostBytes);
+      const before = readSequence(after);
+      const record = readPayload(await sealed.sealRecord(name, clear, before), "a record", mostBytes);
       const due = readWhole(dueValue, { name: "due", min: 0, max: MAX_TIME_MS });
-      const seq = await journals.append(name, record, readSequence(after), due);
-      const isEnd = state === "done" || state === "failed" || state === "cancelled";
-      if (seq !== undefined && isEnd) journals.tellEnd(name, seq, record);
+      const seq = await journals.append(name, record, before, due);
+      if (seq !== undefined && ENDS.has(state)) journals.tellEnd(name, seq, record);
       return seq;
     },
     "workflow.start": async ([workflow, id, inputValue, waitValue], { trace }) => {

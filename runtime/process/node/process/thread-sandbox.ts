@@ -11,7 +11,7 @@ import { Worker } from "node:worker_threads";
 import { type FunctionConfig, isErrorCode, messageOf } from "../../../../contracts/index.ts";
 import type { Nats } from "../../../../nats/index.ts";
 import type { OpenCalls, Peers, StreamPresence } from "../../../../streams/index.ts";
-import { EnterOp, FailureKind, Inline, PostOp, TRIGGERS } from "../../../../web/index.ts";
+import { EnterOp, FailureKind, PostOp, TRIGGERS } from "../../../../web/index.ts";
 import type { ServiceCalls } from "../../../calls/service-calls.ts";
 import {
   type AbortReason,
@@ -85,7 +85,7 @@ export class ThreadSandbox implements Sandbox {
     this.#options = options;
     this.#owner = owner;
     this.#link = createIsolateLink({
-      enter: (_owner, ...message) => this.#enter(message.map(plainOf)),
+      enter: (_owner, ...message) => this.#enter(message),
       operations: this.#createOperations(),
       requestOf: (id) => owner.requests.find(id),
       traces: {
@@ -330,9 +330,4 @@ function refusalOf(kind: unknown): RefusalReason {
   if (kind === FailureKind.methodNotAllowed) return "method not allowed";
   if (kind === FailureKind.noHandler) return "no handler";
   return kind === FailureKind.noResponse ? "no response" : "threw";
-}
-
-/** A thread gets values by structured clone: none of them has to be text. */
-function plainOf(value: unknown): unknown {
-  return value instanceof Inline ? value.value : value;
 }
