@@ -7,6 +7,8 @@ import { startWorld, type World } from "./harness/world.ts";
 /** All functions are called at once: none falls asleep, and each is restarted at once. */
 const NAMES = ["a", "b", "c", "d", "e", "f"];
 const source = `export default () => new Response("well");`;
+/** Each death is followed by the start of a process, which takes its time on a busy machine. */
+const WAIT = { timeoutMs: 60_000 };
 
 async function startFunctions(): Promise<World> {
   const world = await startWorld();
@@ -70,14 +72,14 @@ describe("a host that dies twice within a minute without a word", () => {
       expect((await world.logs("a")).map(({ message }) => message)).toContainEqual(
         expect.stringMatching(/^HOST_CRASHED: .*a host of its own/),
       );
-    });
+    }, WAIT);
     await eventually(async () => {
       const others = await Promise.all(NAMES.slice(1).map((name) => world.hostPid(name)));
       expect(new Set(others).size).toBe(1);
       expect(others).not.toContain(await world.hostPid("a"));
-    });
+    }, WAIT);
     await world.push("a", `${source} // changed`, { limits: { cpuMs: 500 } });
     await callAll(world);
-    await eventually(async () => expect(await world.hostPid("a")).toBe(await world.hostPid("b")));
+    await eventually(async () => expect(await world.hostPid("a")).toBe(await world.hostPid("b")), WAIT);
   });
 });
