@@ -25,6 +25,11 @@ export function createSampler(name: SamplerName, ratio: number): Sampler {
   return (traceId, parent) => (isParentBased && parent !== undefined ? parent.isSampled : takes(traceId));
 }
 
+/** Whether the sampler takes no trace at all, whatever a client says. */
+export function takesNone(name: SamplerName, ratio: number): boolean {
+  return name === "always_off" || (name === "traceidratio" && ratio === 0);
+}
+
 /** The last seven bytes of an id are random. Each part that samples by a ratio decides alike. */
 const RANDOM_DIGITS = 14;
 const RANGE = 2 ** 56;

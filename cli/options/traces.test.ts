@@ -10,6 +10,18 @@ describe("the options of traces", () => {
     expect(await resolve({}, { OTEL_TRACES_SAMPLER: "always_on" })).toBeUndefined();
   });
 
+  it.each([
+    ["always_off", "1", false],
+    ["traceidratio", "0", false],
+    ["traceidratio", "0.01", true],
+    // A client may begin a trace that is recorded.
+    ["parentbased_always_off", "1", true],
+    ["parentbased_traceidratio", "0", true],
+  ])("are off with a sampler that takes no trace: %s, %s", async (sampler, ratio, isOn) => {
+    const flags = { otlp: ["http://collector:4318"], traceSampler: [sampler], traceRatio: [ratio] };
+    expect((await resolve(flags)) !== undefined).toBe(isOn);
+  });
+
   it("come from the variables of OpenTelemetry, and flags win", async () => {
     const environment = {
       OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318",

@@ -1,6 +1,12 @@
 /** Options of traces, for the gateway and the node-runner. OpenTelemetry's own exporters read the same variables. */
 import type { Logger } from "pino";
-import { type ClosableTraces, SAMPLERS, startTraces, type TracesOptions } from "../../traces/index.ts";
+import {
+  type ClosableTraces,
+  SAMPLERS,
+  startTraces,
+  type TracesOptions,
+  takesNone,
+} from "../../traces/index.ts";
 import { version } from "../version.ts";
 import { type GivenText, value } from "./option.ts";
 import type { Values } from "./resolve.ts";
@@ -43,14 +49,15 @@ export const traceOptions = { otlp, otlpHeaders, traceSampler, traceRatio };
 /** The options that other processes get by their command lines. The headers are in the environment only. */
 export const traceFlags = { otlp, traceSampler, traceRatio };
 
-/** Undefined: no spans are made. */
+/** Undefined: no spans are made. A sampler that never takes a trace costs what no collector costs: nothing. */
 export function tracesOf({
   otlp: url,
   otlpHeaders: headers = {},
   traceSampler: sampler,
   traceRatio: ratio,
 }: Values<typeof traceOptions>): TracesOptions | undefined {
-  return url === undefined ? undefined : { url, headers, sampler, ratio };
+  if (url === undefined || takesNone(sampler, ratio)) return undefined;
+  return { url, headers, sampler, ratio };
 }
 
 /** Begins to export spans, where the user names a collector. `attributes`: of the resource of each span. */

@@ -61,7 +61,8 @@ it("holds the start, every call of the executor, and the steps, waits, signals a
     return found;
   });
 
-  const own = spans.filter(isOf("o1"));
+  // A span that is sent again has its former id.
+  const own = [...new Map(spans.filter(isOf("o1")).map((span) => [span.spanId, span])).values()];
   const [root] = named(own, "workflow orders");
   if (root === undefined) throw new Error("no span of the workflow");
   const [gateway] = named(spans, "POST /orders/*");
