@@ -12,3 +12,14 @@ it("knows an input for as long as it is good, and at most so many", () => {
   expect([take("f", 30, 20), take("e", 30, 20), take("d", 30, 20)]).toEqual([false, false, false]);
   expect(take("c", 30, 20)).toBe(true);
 });
+
+it("forgets the oldest alone, however many came before", () => {
+  const seen = createSeenInputs(3);
+  const tags = Array.from({ length: 20 }, (_, index) => `tag-${index}`);
+  for (const [index, tag] of tags.entries()) {
+    expect(seen.take(`head.key.iv.text.${tag}`, 10, 0)).toBe(true);
+    const known = tags.slice(Math.max(0, index - 2), index + 1);
+    expect(known.map((one) => seen.take(`head.key.iv.text.${one}`, 10, 0))).not.toContain(true);
+  }
+  expect(seen.take("head.key.iv.text.tag-16", 10, 0)).toBe(true);
+});

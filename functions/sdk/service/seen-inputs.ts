@@ -13,18 +13,26 @@ export interface SeenInputs {
 }
 
 export function createSeenInputs(maxSeen = MAX_SEEN): SeenInputs {
-  const seen = new Map<string, number>();
+  const seen = new Set<string>();
+  // The oldest first, from `first` on. To ask a set for its oldest is slow: it walks past all that were deleted since it grew.
+  let taken: { tag: string; goodUntilMs: number }[] = [];
+  let first = 0;
   const forget = (nowMs: number) => {
-    for (const [tag, goodUntilMs] of seen) {
-      if (goodUntilMs >= nowMs && seen.size <= maxSeen) return;
-      seen.delete(tag);
+    for (let oldest = taken[first]; oldest !== undefined; oldest = taken[first]) {
+      if (oldest.goodUntilMs >= nowMs && seen.size <= maxSeen) break;
+      seen.delete(oldest.tag);
+      first += 1;
     }
+    if (first <= maxSeen) return;
+    taken = taken.slice(first);
+    first = 0;
   };
   return {
     take(sealed, goodUntilMs, nowMs) {
       const tag = sealed.slice(sealed.lastIndexOf(".") + 1);
       if (seen.has(tag)) return false;
-      seen.set(tag, goodUntilMs);
+      seen.add(tag);
+      taken.push({ tag, goodUntilMs });
       forget(nowMs);
       return true;
     },
