@@ -2,6 +2,8 @@
 export class BoundedMap<Key, Value> extends Map<Key, Value> {
   readonly #maxEntries: number;
   readonly #onForgotten: (key: Key) => void;
+  /** It stands before the oldest entry, as all that it has passed are deleted. A new one would walk past them again. */
+  readonly #oldest = this.keys();
 
   constructor(maxEntries: number, onForgotten: (key: Key) => void = () => undefined) {
     super();
@@ -17,7 +19,7 @@ export class BoundedMap<Key, Value> extends Map<Key, Value> {
   }
 
   #forgetFirst(): void {
-    const first = this.keys().next();
+    const first = this.#oldest.next();
     if (first.done === true) return;
     this.delete(first.value);
     this.#onForgotten(first.value);
