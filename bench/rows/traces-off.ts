@@ -32,11 +32,11 @@ const ROUNDS = 15;
 
 const rows = () => ({
   off: {
-    name: "GET hello, traces by always_off: CPU time of a request",
+    name: "GET hello, traces by always_off: CPU time for each",
     unit: "µs",
     targets: [{ atMost: 1.01, of: NEVER }],
   },
-  few: { name: "GET hello, 1 trace in 10,000 recorded: CPU time of a request", unit: "µs", targets: [] },
+  few: { name: "GET hello, 1 trace in 10,000 recorded: CPU time for each", unit: "µs", targets: [] },
 });
 
 export const tracesOff: Section = { rows, measure, needs: ["Linux", "wrk"], isUnguarded: true };
