@@ -1,6 +1,7 @@
 export { bytesLeft } from "./bytes-left.ts";
 export { callService, type ServiceReply, type StreamParts } from "./call.ts";
 export type { AskerChannel } from "./channel.ts";
+export { collectBody } from "./collect-body.ts";
 export {
   CreditGate,
   CreditWindow,

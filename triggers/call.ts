@@ -18,7 +18,7 @@ import {
 } from "../contracts/index.ts";
 import { Dispatch, type DispatchObserver, type Log, type Outcome } from "../dispatch/index.ts";
 import type { Nats } from "../nats/index.ts";
-import { bytesLeft, type ResponseBody } from "../streams/index.ts";
+import { bytesLeft, collectBody } from "../streams/index.ts";
 import type { Traces } from "../traces/index.ts";
 import { CallCounts, type CallEnd } from "./call-counts.ts";
 import { beginCallSpan } from "./call-span.ts";
@@ -165,7 +165,7 @@ async function callThrough(dispatch: Dispatch, call: TriggerCall): Promise<Trigg
     if (outcome.kind === "failed") return { kind: "failed", code: outcome.code, isBegun };
     const read = outcome.reply.read();
     if (outcome.kind === "reply") return answerOf(read, outcome.reply.data);
-    const collected = await collect(outcome.body);
+    const collected = await collectBody(outcome.body, MAX_ANSWER_BYTES);
     if (!(collected instanceof Uint8Array)) {
       dispatch.dispatcher.cancel(dispatched);
       return { kind: "failed", code: collected, isBegun: true };
@@ -211,21 +211,4 @@ function answerOf(read: DecodedReply, data: Uint8Array): TriggerOutcome {
     case "response":
       return { kind: "answered", status: read.status, fields: read.fields, data };
   }
-}
-
-/** The bytes of a streamed answer, or why it broke. */
-function collect(body: ResponseBody): Promise<Uint8Array | ErrorCode> {
-  return new Promise((resolve) => {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    body.open({
-      onData(bytes) {
-        size += bytes.byteLength;
-        if (size > MAX_ANSWER_BYTES) return resolve("RESPONSE_TOO_LARGE");
-        chunks.push(Buffer.from(bytes));
-        body.consumed(bytes.byteLength);
-      },
-      onEnd: (end) => resolve(end.kind === "whole" ? Buffer.concat(chunks) : "STREAM_BROKEN"),
-    });
-  });
 }

@@ -1,7 +1,7 @@
 /** A call of an action by the gateway itself: a request of HTTP through dispatch, which holds it, wakes the service and counts it. */
 import type { DecodedReply, ErrorCode, FunctionSpec } from "../../contracts/index.ts";
 import type { Dispatcher, Outcome } from "../../dispatch/index.ts";
-import type { ResponseBody } from "../../streams/index.ts";
+import { collectBody } from "../../streams/index.ts";
 import { clientHead } from "../http/request-head.ts";
 import type { GatewayTraces } from "../traces/gateway-traces.ts";
 
@@ -75,7 +75,7 @@ async function answerOf(outcome: Outcome | undefined): Promise<ActionAnswer> {
   if (outcome.kind === "failed") return { kind: "failed", code: outcome.code };
   const read = outcome.reply.read();
   if (outcome.kind === "reply") return toAnswer(read, outcome.reply.data);
-  const data = await collect(outcome.body);
+  const data = await collectBody(outcome.body, MAX_ANSWER_BYTES);
   return data instanceof Uint8Array ? toAnswer(read, data) : { kind: "failed", code: data };
 }
 
@@ -88,21 +88,4 @@ function toAnswer(read: DecodedReply, data: Uint8Array): ActionAnswer {
     case "response":
       return { kind: "answered", status: read.status, text: Buffer.from(data).toString("utf8") };
   }
-}
-
-/** The bytes of a streamed answer, or why it broke. */
-function collect(body: ResponseBody): Promise<Uint8Array | ErrorCode> {
-  return new Promise((resolve) => {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    body.open({
-      onData(bytes) {
-        size += bytes.byteLength;
-        if (size > MAX_ANSWER_BYTES) return resolve("RESPONSE_TOO_LARGE");
-        chunks.push(Buffer.from(bytes));
-        body.consumed(bytes.byteLength);
-      },
-      onEnd: (end) => resolve(end.kind === "whole" ? Buffer.concat(chunks) : "STREAM_BROKEN"),
-    });
-  });
 }

@@ -15,17 +15,12 @@ import {
 } from "../../contracts/index.ts";
 import type { ConnectedService, ConnectOptions, ConnectSeal } from "../../functions/sdk/index.ts";
 import { connectNats, type Nats } from "../../nats/index.ts";
-import {
-  bytesLeft,
-  createOpenCalls,
-  createPeers,
-  createStreamPresence,
-  type ResponseBody,
-} from "../../streams/index.ts";
+import { collectBody, createOpenCalls, createPeers, createStreamPresence } from "../../streams/index.ts";
 import { sealedBy, withActions } from "../../web/index.ts";
+import { bodyOfBytes } from "../calls/body-of-bytes.ts";
 import { CallHead } from "../calls/call-head.ts";
 import { NearDoors } from "../calls/near-instances.ts";
-import { type CallBody, type Caller, type CallReply, ServiceCalls } from "../calls/service-calls.ts";
+import { type Caller, type CallReply, ServiceCalls } from "../calls/service-calls.ts";
 import { createKnownCallee, type KnownCallee } from "./known-callee.ts";
 import { resolveAccess } from "./options.ts";
 import { urlOfEnvironment } from "./serve.ts";
@@ -127,7 +122,7 @@ async function fetchService(
   if (!head.isSendable) throw new TypeError("the request has a field that cannot be sent");
   const bytes = Buffer.from(body);
   const first = bytes.subarray(0, FIRST_BYTES);
-  const rest = bytes.byteLength > FIRST_BYTES ? restOf(bytes.subarray(FIRST_BYTES)) : undefined;
+  const rest = bytes.byteLength > FIRST_BYTES ? bodyOfBytes(bytes.subarray(FIRST_BYTES)) : undefined;
   const endsAtMs = performance.now() + timeoutMs;
   const caller: Caller = { signal };
   const calling = services.call({ service, head, first, rest, endsAtMs, caller });
@@ -145,26 +140,6 @@ async function fetchService(
   return responseOf(reply, failed);
 }
 
-/** The rest of an input, which is there. */
-function restOf(bytes: Uint8Array): CallBody {
-  let mostBytes = Number.POSITIVE_INFINITY;
-  let tooLarge: () => void = () => undefined;
-  const left = bytesLeft(bytes);
-  return {
-    ...left,
-    bound(maxBytes, onTooLarge) {
-      mostBytes = maxBytes;
-      tooLarge = onTooLarge;
-    },
-    pipe(sender) {
-      if (bytes.byteLength <= mostBytes) return left.pipe(sender);
-      sender.break("BODY_TOO_LARGE");
-      tooLarge();
-      return () => undefined;
-    },
-  };
-}
-
 async function responseOf(
   reply: Exclude<CallReply, { kind: "failed" }>,
   failed: (code: ErrorCode) => Response,
@@ -176,32 +151,15 @@ async function responseOf(
   if (read.kind === "failed") return failed(read.code);
   if (read.kind === "service-error") return failed("SERVICE_ERROR");
   const { status, fields } = read;
-  const data = reply.kind === "whole" ? whole : await collect(reply.body);
-  if (data === undefined) {
+  const data = reply.kind === "whole" ? whole : await collectBody(reply.body, MAX_ANSWER_BYTES);
+  if (typeof data === "string") {
     if (reply.kind === "stream") reply.cancel();
-    return failed("STREAM_BROKEN");
+    return failed(data);
   }
   const headers = new Headers();
   for (let at = 0; at + 1 < fields.length; at += 2) headers.append(fields[at] ?? "", fields[at + 1] ?? "");
   const hasBody = status !== 204 && status !== 205 && status !== 304;
   return new Response(hasBody ? new Uint8Array(data) : null, { status, headers });
-}
-
-/** The bytes of a streamed answer; undefined where it broke, or is too large. */
-function collect(body: ResponseBody): Promise<Uint8Array | undefined> {
-  return new Promise((resolve) => {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    body.open({
-      onData(bytes) {
-        size += bytes.byteLength;
-        if (size > MAX_ANSWER_BYTES) return resolve(undefined);
-        chunks.push(Buffer.from(bytes));
-        body.consumed(bytes.byteLength);
-      },
-      onEnd: (end) => resolve(end.kind === "whole" ? Buffer.concat(chunks) : undefined),
-    });
-  });
 }
 
 function problem(code: ErrorCode, name: string, requestId: string): Response {

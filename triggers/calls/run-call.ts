@@ -28,7 +28,7 @@ import {
 } from "../../contracts/index.ts";
 import type { Dispatch, Outcome, Reply } from "../../dispatch/index.ts";
 import type { Calls, Nats, PulledMessage } from "../../nats/index.ts";
-import { bytesLeft, type ResponseBody } from "../../streams/index.ts";
+import { bytesLeft, collectBody } from "../../streams/index.ts";
 import { TELL_MS } from "../call.ts";
 import type { BatchResult } from "../queues/queue-reader.ts";
 
@@ -174,7 +174,7 @@ async function send(
       return { kind: "failed", code: "NOT_BEGUN", isBegun: false, isLost: false };
     if (outcome.kind === "reply")
       return { kind: "answered", headers: outcome.reply.headers(), data: outcome.reply.data };
-    const body = await collect(
+    const body = await collectBody(
       outcome.body,
       Math.min(MAX_CALL_BYTES, spec?.limits.maxResponseBytes ?? MAX_CALL_BYTES),
     );
@@ -189,26 +189,6 @@ async function send(
 function codeOf(reply: Reply): ErrorCode | undefined {
   const read = reply.read();
   return read.kind === "failed" ? read.code : undefined;
-}
-
-/** The bytes of a streamed answer, or why there are none. */
-function collect(body: ResponseBody, maxBytes: number): Promise<Uint8Array | ErrorCode> {
-  return new Promise((resolve) => {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    body.open({
-      onData(bytes) {
-        size += bytes.byteLength;
-        if (size > maxBytes) {
-          resolve("RESPONSE_TOO_LARGE");
-          return;
-        }
-        chunks.push(Buffer.from(bytes));
-        body.consumed(bytes.byteLength);
-      },
-      onEnd: (end) => resolve(end.kind === "whole" ? Buffer.concat(chunks) : "STREAM_BROKEN"),
-    });
-  });
 }
 
 async function storeReply(

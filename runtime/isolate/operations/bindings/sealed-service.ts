@@ -11,7 +11,7 @@ import {
   MAX_HOPS,
   type TraceFields,
 } from "../../../../contracts/index.ts";
-import { bytesLeft, type ResponseBody } from "../../../../streams/index.ts";
+import { collectBody } from "../../../../streams/index.ts";
 import {
   type ActionAnswer,
   openAnswer,
@@ -20,8 +20,9 @@ import {
   ServiceError,
   sealCall,
 } from "../../../../web/index.ts";
+import { bodyOfBytes } from "../../../calls/body-of-bytes.ts";
 import { CallHead } from "../../../calls/call-head.ts";
-import { type CallBody, type CallReply, callByGateway } from "../../../calls/service-calls.ts";
+import { type CallReply, callByGateway } from "../../../calls/service-calls.ts";
 import { fieldsOfBlock } from "../../../instance/header-block.ts";
 import { type CallContext, CallError, type HostOperations } from "../../process/host-calls.ts";
 import { traceToHandOn } from "../handed-on-trace.ts";
@@ -99,7 +100,7 @@ async function send(
   const head = new CallHead({ ...facts, requestId, hops, caller });
   if (!head.isSendable) throw new CallError("TypeError", "The call cannot be sent");
   const bytes = Buffer.from(text, "latin1");
-  const rest = bytes.byteLength > FIRST_BYTES ? restOf(bytes.subarray(FIRST_BYTES)) : undefined;
+  const rest = bytes.byteLength > FIRST_BYTES ? bodyOfBytes(bytes.subarray(FIRST_BYTES)) : undefined;
   const endsAtMs = Math.min(
     request?.endsAtMs ?? Number.POSITIVE_INFINITY,
     performance.now() + limits.timeoutMs,
@@ -118,52 +119,19 @@ async function readReply(
     failure = code;
     return { status: 0, statusText: "", headerBlock: "", body: undefined };
   });
-  const whole = reply.kind === "whole" ? body : await collect(reply.body);
-  if (whole === undefined && reply.kind === "stream") {
-    reply.cancel();
-    return failed("STREAM_BROKEN");
+  const type = typeOf(headerBlock);
+  if (reply.kind === "whole") {
+    if (failure !== undefined) return failed(failure);
+    const text =
+      typeof body === "string" ? body : body instanceof ArrayBuffer ? Buffer.from(body).toString() : "";
+    return answer(status, type, text);
   }
-  if (failure !== undefined) return failed(failure);
-  const text = typeof whole === "string" ? whole : whole instanceof ArrayBuffer ? textOf(whole) : "";
-  return answer(status, typeOf(headerBlock), text);
-}
-
-/** The bytes of a streamed answer; undefined where it broke, or is too large. */
-function collect(body: ResponseBody): Promise<ArrayBuffer | undefined> {
-  return new Promise((resolve) => {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    body.open({
-      onData(bytes) {
-        size += bytes.byteLength;
-        if (size > MAX_ANSWER_BYTES) return resolve(undefined);
-        chunks.push(Buffer.from(bytes));
-        body.consumed(bytes.byteLength);
-      },
-      onEnd: (end) =>
-        resolve(end.kind === "whole" ? new Uint8Array(Buffer.concat(chunks)).buffer : undefined),
-    });
-  });
-}
-
-/** The rest of an input that is all there. */
-function restOf(bytes: Uint8Array): CallBody {
-  const { cancel, pipe } = bytesLeft(bytes);
-  let room = Number.POSITIVE_INFINITY;
-  let tooLarge: () => void = () => undefined;
-  return {
-    cancel,
-    bound(maxBytes, onTooLarge) {
-      room = maxBytes;
-      tooLarge = onTooLarge;
-    },
-    pipe(sender) {
-      if (bytes.byteLength <= room) return pipe(sender);
-      sender.break("BODY_TOO_LARGE");
-      tooLarge();
-      return () => undefined;
-    },
-  };
+  const collected = await collectBody(reply.body, MAX_ANSWER_BYTES);
+  if (typeof collected === "string") {
+    reply.cancel();
+    return failed(collected);
+  }
+  return failure === undefined ? answer(status, type, Buffer.from(collected).toString()) : failed(failure);
 }
 
 function fieldsOfTrace(trace: TraceFields | undefined): string[] {
@@ -174,10 +142,6 @@ function typeOf(headerBlock: string): string | null {
   const fields = fieldsOfBlock(headerBlock);
   const at = fields.findIndex((name, index) => index % 2 === 0 && name === "content-type");
   return at === -1 ? null : (fields[at + 1] ?? null);
-}
-
-function textOf(bytes: ArrayBuffer): string {
-  return Buffer.from(bytes).toString();
 }
 
 function problemOf(code: ErrorCode, requestId: string, name: string): ActionAnswer {
