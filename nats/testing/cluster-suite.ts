@@ -23,11 +23,14 @@ export interface ClusterSuite extends AsyncDisposable {
 }
 
 export async function startClusterSuite(): Promise<ClusterSuite> {
-  const cluster = await startNatsCluster();
+  await using started = new AsyncDisposableStack();
+  const cluster = started.use(await startNatsCluster());
   const options = { url: cluster.urls(), name: "cluster test", copies: 3 };
   const nats = await eventually(() => connectNats(options), WAIT);
+  started.defer(() => nats.close());
   await eventually(() => expect(nats.cluster.here).toBe(3), WAIT);
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
+  const parts = started.move();
   return {
     cluster,
     nats,
@@ -57,9 +60,6 @@ export async function startClusterSuite(): Promise<ClusterSuite> {
       }, ending.signal);
       return { kv, seen, end: () => ending.abort() };
     },
-    async [Symbol.asyncDispose]() {
-      await nats.close();
-      await cluster[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => parts.disposeAsync(),
   };
 }

@@ -36,15 +36,18 @@ export interface NatsClusterOptions {
   binary?: string | undefined;
 }
 
+const RESTART_MS = 200;
+
 /** Starts a cluster. Resolves at once, during the election of the first leader. */
 export async function startNatsCluster(options: NatsClusterOptions = {}): Promise<NatsCluster> {
   const { size = 3, begin = size, binary = await programOfRun() } = options;
   const folder = await mkdtemp(join(tmpdir(), "narun-test-cluster-"));
   const names = Array.from({ length: size }, (_, index) => `n${index}`);
-  const ports = await freePorts(size * 2);
+  const { ports, release } = await freePorts(size * 2);
   const hosts = new Map(names.map((name, index) => [name, `127.0.0.1:${ports[index]}`]));
   const routePorts = new Map(names.map((name, index) => [name, ports[size + index] ?? 0]));
   const links = await startRouteLinks(routePorts);
+  release();
   for (const name of names)
     await writeFile(
       join(folder, `${name}.conf`),
@@ -52,11 +55,16 @@ export async function startNatsCluster(options: NatsClusterOptions = {}): Promis
     );
   const running = new Map<string, ChildProcess>();
   const start = (name: string) => {
-    running.set(name, spawn(binary, ["-c", join(folder, `${name}.conf`)], { stdio: "ignore" }));
+    const server = spawn(binary, ["-c", join(folder, `${name}.conf`)], { stdio: "ignore" });
+    running.set(name, server);
+    // Another process may have had its port for a moment, as it was free until now.
+    server.once("exit", (code) => {
+      if (code === 1) setTimeout(() => running.get(name) === server && start(name), RESTART_MS);
+    });
   };
   const kill = async (name: string) => {
     const server = running.get(name);
-    if (server === undefined || !running.delete(name)) return;
+    if (server === undefined || !running.delete(name) || server.exitCode !== null) return;
     const ended = once(server, "exit");
     server.kill("SIGKILL");
     await ended;
@@ -109,8 +117,8 @@ function configOf({ name, names, listen, routePorts, links, folder }: ServerPlac
   ].join("\n");
 }
 
-/** Free ports: each server of a cluster must know the others' ports before they run. */
-async function freePorts(count: number): Promise<number[]> {
+/** Free ports, held until `release`: each server of a cluster must know the others' ports before they run. */
+async function freePorts(count: number): Promise<{ ports: number[]; release(): void }> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer().listen(0, "127.0.0.1");
@@ -118,9 +126,12 @@ async function freePorts(count: number): Promise<number[]> {
       return server;
     }),
   );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) server.close();
-  return ports;
+  return {
+    ports: servers.map((server) => (server.address() as AddressInfo).port),
+    release: () => {
+      for (const server of servers) server.close();
+    },
+  };
 }
 
 async function programOfRun(): Promise<string> {
