@@ -1,13 +1,13 @@
 /** The files of programs on a node: fetched piece by piece, gone on with, compared, bounded. */
-import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, it } from "vitest";
 import { sha256Hex } from "../../machine/index.ts";
 import { type Chunk, connectNats, openByteObjects } from "../../nats/index.ts";
 import { startTestNats } from "../../test/harness/nats.ts";
+import { canMountDisk, mountSmallDisk, type SmallDisk } from "../../test/harness/small-disk.ts";
 import { type FileSource, openFileCache } from "./file-cache.ts";
 
 const CHUNK = 128 * 1024;
@@ -119,34 +119,30 @@ it("are fetched again where the copy on disk was damaged, or went", async () => 
   expect(read.count).toBe(3);
 });
 
-const mount = (...args: string[]) => spawnSync("mount", args).status === 0;
-
 it("are refused where the disk takes a part of a write, and leave nothing of it", async (test) => {
-  const disk = join(folder, "disk");
-  await mkdir(disk);
-  if (!mount("-t", "tmpfs", "-o", "size=1m", "none", disk)) return test.skip("it takes root to mount a disk");
-  using _unmounting = { [Symbol.dispose]: () => void spawnSync("umount", [disk]) };
+  if (!(await canMountDisk())) return test.skip("it takes root to mount a disk");
+  await using disk = await mountSmallDisk(1);
   const { bytes, source, read } = await stored("large", 12);
   // Chunk 8 fits in part. Before the next one there is room.
-  await writeFile(join(disk, "other"), randomBytes(CHUNK / 2));
+  await writeFile(join(disk.dir, "other"), randomBytes(CHUNK / 2));
   const all = source.store.chunks;
   source.store.chunks = async (...wanted) => {
     const chunks = await all(...wanted);
     return chunks && roomBefore(9, disk, chunks);
   };
-  const cache = await openFileCache({ folder: join(disk, "files") });
+  const cache = await openFileCache({ folder: join(disk.dir, "files") });
   await expect(cache.get(source)).rejects.toMatchObject({ code: "NODE_DISK_FULL" });
   expect(read.count).toBe(8);
-  expect(await readdir(join(disk, "files"))).toEqual([]);
-  mount("-o", "remount,size=4m", disk);
+  expect(await readdir(join(disk.dir, "files"))).toEqual([]);
+  disk.resize(4);
   await cache.get(source);
-  expect(await readFile(join(disk, "files", source.sha256))).toEqual(bytes);
+  expect(await readFile(join(disk.dir, "files", source.sha256))).toEqual(bytes);
 });
 
-async function* roomBefore(number: number, disk: string, chunks: AsyncIterable<Chunk>) {
+async function* roomBefore(number: number, disk: SmallDisk, chunks: AsyncIterable<Chunk>) {
   let at = 0;
   for await (const chunk of chunks) {
-    if (++at === number) mount("-o", "remount,size=4m", disk);
+    if (++at === number) disk.resize(4);
     yield chunk;
   }
 }

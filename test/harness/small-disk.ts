@@ -9,6 +9,7 @@ export interface SmallDisk extends AsyncDisposable {
   readonly dir: string;
   /** Fills the file system to the last byte. The returned function makes room again. */
   fill(): () => void;
+  resize(megabytes: number): void;
 }
 
 /** Whether this process may mount a file system, as root outside of most containers can. */
@@ -33,6 +34,10 @@ export async function mountSmallDisk(megabytes: number): Promise<SmallDisk> {
       for (const size of [65_536, 512]) writeUntilFull(fd, size);
       closeSync(fd);
       return () => rmSync(file);
+    },
+    resize(to) {
+      const size = spawnSync("mount", ["-o", `remount,size=${to}m`, dir]);
+      if (size.status !== 0) throw new Error(`the file system takes no other size: ${size.stderr}`);
     },
     async [Symbol.asyncDispose]() {
       spawnSync("umount", ["-l", dir]);

@@ -1,5 +1,4 @@
 /** Programs whose file changes, or finds no room, while a node fetches it. */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   appendFileSync,
@@ -16,24 +15,21 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { MIB, parseServiceFile } from "../../contracts/index.ts";
 import { deployProgram, openProgram, removeFunction } from "../../control/index.ts";
 import { eventually } from "../harness/eventually.ts";
+import { mountSmallDisk } from "../harness/small-disk.ts";
 import { startWorld } from "../harness/world.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "narun-fetches-"));
-const disk = join(folder, "disk");
-const cacheDir = join(disk, "cache");
 const SLOW = { timeoutMs: 30_000 };
 
 /** A file system of its own for the node: only root may mount one. */
-const mount = (...args: string[]) => spawnSync("mount", args).status === 0;
-const hasDisk =
-  spawnSync("mkdir", [disk]).status === 0 && mount("-t", "tmpfs", "-o", "size=24m", "none", disk);
-
-const makeRoom = () => mount("-o", "remount,size=200m", disk);
+const disk = await mountSmallDisk(24).catch(() => undefined);
+const cacheDir = join(disk?.dir ?? folder, "cache");
+const ENOUGH_MB = 200;
 
 const world = await startWorld({ cacheDir });
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
-  if (hasDisk) spawnSync("umount", [disk]);
+  await disk?.[Symbol.asyncDispose]();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -69,7 +65,7 @@ const runs = (name: string, { sha256 }: { sha256: string }) =>
     expect(createHash("sha256").update(bytes).digest("hex")).toBe(sha256);
   }, SLOW);
 
-describe.skipIf(!hasDisk)("on a disk that is full", () => {
+describe.skipIf(disk === undefined)("on a disk that is full", () => {
   afterEach(() => removeFunction(world.connection, "large"));
 
   it("a program is told with its reason, leaves no part, and starts when there is room", async () => {
@@ -91,7 +87,7 @@ describe.skipIf(!hasDisk)("on a disk that is full", () => {
     await world.push("small", `export default () => new Response("fits");`);
     expect(await world.call("/small")).toMatchObject({ status: 200, text: "fits" });
 
-    expect(makeRoom()).toBe(true);
+    disk?.resize(ENOUGH_MB);
     await runs("large", large);
   }, 90_000);
 });
@@ -99,7 +95,7 @@ describe.skipIf(!hasDisk)("on a disk that is full", () => {
 describe.skipIf(process.platform !== "linux")("while it is fetched", () => {
   it("a program that is deployed anew under its tag runs with its last bytes", async () => {
     const [first, second] = [await programOf("one", 30, "first"), await programOf("two", 30, "second")];
-    if (hasDisk) makeRoom();
+    disk?.resize(ENOUGH_MB);
     await deploy("changing", first);
     await eventually(() => expect(files().join()).toContain(first.sha256), SLOW);
     await deploy("changing", second);
