@@ -37,13 +37,16 @@ export {
   EnterOp,
   FailureKind,
   INBOUND_CREDIT_BYTES,
+  INBOUND_MORE_BYTES,
   INBOUND_WINDOW_BYTES,
   LOAD_GLOBAL,
   MICROTASKS_GLOBAL,
   PLATFORM_FILE,
   PostOp,
+  placeBehind,
   splitHeaderBlock,
   TRIGGERS,
+  WINDOW_GAP_BYTES,
 } from "./host/boundary.ts";
 export { splitCalls } from "./host/joined-calls.ts";
 export { callTrigger, type Take } from "./triggers/handlers.ts";

@@ -1,7 +1,7 @@
 /**
  * Streams from the host: the body of a request, of a fetched response, or an object.
  *
- * I1  The granted and unread bytes never exceed `INBOUND_CREDIT_BYTES`.
+ * I1  The granted and unread bytes never exceed `INBOUND_CREDIT_BYTES`, and with a window `INBOUND_MORE_BYTES` beside.
  * I2  Nothing is granted before the first read: an unread body stays in the host.
  * I3  One read at a time. After the end, a break or `cancel` there are no more bytes.
  * I4  Bytes in the window are copied when they are read. Until then they are known by their place: user code may have changed
@@ -9,7 +9,13 @@
  */
 
 import { currentOwner, setOwner } from "../start/owner.ts";
-import { INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, PostOp } from "./boundary.ts";
+import {
+  INBOUND_CREDIT_BYTES,
+  INBOUND_MORE_BYTES,
+  INBOUND_WINDOW_BYTES,
+  PostOp,
+  placeBehind,
+} from "./boundary.ts";
 import { postToHost } from "./host-link.ts";
 
 const MAX_JOINED_BYTES = 1024;
@@ -41,6 +47,8 @@ export class Inbound {
   #window: SharedArrayBuffer | undefined;
   #windowAt = 0;
   #granted = 0;
+  /** Upper bound of the granted and unread bytes. */
+  #most = INBOUND_CREDIT_BYTES;
   /** Bytes read since the last grant. */
   #consumed = 0;
   #isOver = false;
@@ -54,12 +62,8 @@ export class Inbound {
 
   /** The next bytes, or undefined at the end. Rejects with a TypeError if the stream broke. */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const chunk = this.#chunks.shift();
-    if (chunk !== undefined) {
-      const own = this.#own(chunk);
-      this.#consume(own.byteLength);
-      return Promise.resolve(own);
-    }
+    const chunk = this.take();
+    if (chunk !== undefined) return Promise.resolve(chunk);
     if (this.#broken !== undefined) return Promise.reject(new TypeError(this.#broken));
     if (this.#isOver) return Promise.resolve(undefined);
     if (this.#granted === 0) {
@@ -68,6 +72,15 @@ export class Inbound {
     }
     this.#reader = Promise.withResolvers();
     return this.#reader.promise;
+  }
+
+  /** The next bytes, where they have come: they cost no promise then. */
+  take(): Uint8Array<ArrayBuffer> | undefined {
+    const chunk = this.#chunks.shift();
+    if (chunk === undefined) return undefined;
+    const own = this.#own(chunk);
+    this.#consume(own.byteLength);
+    return own;
   }
 
   /** Cancels the rest. */
@@ -103,13 +116,18 @@ export class Inbound {
 
   /** So many more bytes are in the window. */
   pushShared(bytes: number, window: unknown): void {
-    if (window !== undefined) this.#window = window as SharedArrayBuffer;
+    if (window !== undefined) {
+      this.#window = window as SharedArrayBuffer;
+      this.#most += INBOUND_MORE_BYTES;
+      postToHost(PostOp.credit, this.#id, INBOUND_MORE_BYTES);
+    }
+    let at = this.#windowAt;
+    this.#windowAt = placeBehind(at, bytes);
     for (let left = bytes; left > 0; ) {
-      const at = this.#windowAt;
       const byteLength = min(left, INBOUND_WINDOW_BYTES - at, MAX_CHUNK_BYTES);
-      this.#windowAt = (at + byteLength) % INBOUND_WINDOW_BYTES;
-      left -= byteLength;
       this.push(new Place(at, byteLength));
+      at = (at + byteLength) % INBOUND_WINDOW_BYTES;
+      left -= byteLength;
     }
   }
 
@@ -146,7 +164,7 @@ export class Inbound {
 
   #consume(bytes: number): void {
     this.#consumed += bytes;
-    if (this.#isOver || this.#consumed < INBOUND_CREDIT_BYTES / 2) return;
+    if (this.#isOver || this.#consumed < this.#most / 2) return;
     postToHost(PostOp.credit, this.#id, this.#consumed);
     this.#consumed = 0;
   }
