@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { createRandom } from "../../test/soak/random.ts";
 import { eventually } from "../../test/harness/eventually.ts";
+import { createRandom } from "../../test/soak/random.ts";
 import { BulkFlow } from "./bulk-flow.ts";
 import { JoinedChunks } from "./joined-chunks.ts";
 
