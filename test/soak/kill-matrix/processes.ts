@@ -31,9 +31,14 @@ const NODES = 2;
 /** Upper bound of a start, on a machine that does much else. */
 const START_MS = 240_000;
 
-export async function startNarun(binary: string, servers: ServerCount): Promise<Narun> {
+/** `onBack`: hears how long a process of this role was away that was killed. */
+export async function startNarun(
+  binary: string,
+  servers: ServerCount,
+  onBack: (victim: Victim, backMs: number) => void,
+): Promise<Narun> {
   await using stack = new AsyncDisposableStack();
-  const nats = await startServers(servers, binary, stack);
+  const nats = await startServers(servers, binary, stack, onBack);
   const { connection } = nats;
   const cacheDir = await mkdtemp(join(tmpdir(), "narun-matrix-"));
   stack.defer(() => rm(cacheDir, { recursive: true, force: true }));
@@ -59,14 +64,18 @@ export async function startNarun(binary: string, servers: ServerCount): Promise<
     async runner(random) {
       const at = random.between(0, nodes.length - 1);
       const [victim] = nodes.splice(at, 1);
+      const from = performance.now();
       await victim?.kill9();
       nodes.push(await eventually(startNode, { timeoutMs: START_MS }));
+      onBack("runner", performance.now() - from);
       return victim !== undefined;
     },
     async gateway() {
+      const from = performance.now();
       await endGateway(gateway.child);
       const again = () => startGateway(nats.url, new URL(http).host);
       gateway = await eventually(again, { timeoutMs: START_MS });
+      onBack("gateway", performance.now() - from);
       return true;
     },
     async "nats-server"(random) {
