@@ -1,0 +1,106 @@
+/** Workflows in the mode `node`, and their calls of functions in that mode, while the processes of both die. */
+import { afterAll, expect, it } from "vitest";
+import { Journals, toMessage } from "../../nats/index.ts";
+import { eventually } from "../harness/eventually.ts";
+import { type HeldServer, startHeldServer } from "../harness/held-server.ts";
+import { startWorld } from "../harness/world.ts";
+
+const world = await startWorld();
+afterAll(() => world[Symbol.asyncDispose]());
+
+const WAIT = { timeoutMs: 30_000 };
+
+/** The key of each request of a call, in order, by the call's path. */
+const asked = new Map<string, string[]>();
+world.connection.subscribe("test.asked", (message) => {
+  const [path = "", key = ""] = JSON.parse(message.text()) as string[];
+  asked.set(path, [...(asked.get(path) ?? []), key]);
+});
+
+const post = (body: unknown): RequestInit => ({
+  method: "POST",
+  body: JSON.stringify(body),
+  headers: { "content-type": "application/json" },
+});
+
+/** Pushes a workflow that makes one call, and the function that it calls. Both are named by `name`. */
+async function pushPair(name: string, callee: string, config: Record<string, unknown> = {}): Promise<void> {
+  await world.push(
+    `${name}-callee`,
+    `const tell = (env, request) => env.TEST.publish("test.asked", JSON.stringify([new URL(request.url).pathname, request.headers.get("idempotency-key")]));
+     ${callee}`,
+    {
+      ...{ mode: "node", bindings: [{ name: "TEST", publish: ["test.>"] }] },
+      ...config,
+    },
+  );
+  await world.push(
+    name,
+    `import { workflow } from "narun";
+     const retry = { max: 20, backoff: "constant", delay: 200 };
+     export default workflow(async (ctx, input, env) => [await ctx.call(env.CALLEE, input.path, { json: input, retry })]);`,
+    { mode: "node", workflow: true, bindings: [{ name: "CALLEE", service: `${name}-callee` }] },
+  );
+}
+
+const resultOf = async (name: string, id: string) => (await world.call(`/${name}/${id}/result?wait=60`)).text;
+
+/** The results of commands in a journal. */
+async function resultsIn(workflow: string, id: string) {
+  const entries = (await new Journals(world.connection).read({ workflow, id })).map(toMessage);
+  return entries.flatMap(({ log }) => log?.got ?? []).filter(([, fate]) => fate === "ok");
+}
+
+/** Answers when the held server does. */
+const heldCallee = ({ config }: HeldServer) => `
+  export default async (request, env) => {
+    tell(env, request);
+    await (await fetch("http://${config.egress[0]}/")).text();
+    return Response.json(new URL(request.url).pathname);
+  };`;
+
+it.each([
+  ["the called process dies", "dies-callee", "dies-callee-callee"],
+  ["the process of the workflow dies", "dies", "dies"],
+])(
+  "makes a call again with its key, and keeps one result, when %s",
+  async (_, name, victim) => {
+    await using held = await startHeldServer();
+    await pushPair(name, heldCallee(held), held.config);
+    await world.call(`/${name}/one`, post({ path: `/${name}` }));
+    await eventually(() => expect(held.waiting).toHaveLength(1), WAIT);
+    process.kill(await world.hostPid(victim), "SIGKILL");
+    await eventually(() => expect(held.waiting).toHaveLength(2), WAIT);
+    held.open();
+    expect(await resultOf(name, "one")).toBe(`["/${name}"]`);
+    const key = `${name}/one/0/0`;
+    expect(asked.get(`/${name}`)).toEqual([key, key]);
+    expect(await resultsIn(name, "one")).toHaveLength(1);
+  },
+  90_000,
+);
+
+it("begins a call once whose first attempts no handler began", async () => {
+  const name = "unbegun";
+  const callee = `
+    export default async (request, env) => {
+      tell(env, request);
+      if (!request.url.endsWith("/loop")) return Response.json("begun");
+      const until = Date.now() + 5_000;
+      while (Date.now() < until);
+      return Response.json("over");
+    };`;
+  await pushPair(name, callee, {
+    scale: { max: 1, concurrency: 4 },
+    limits: { timeoutMs: 1_000, cpuMs: 20_000 },
+  });
+  // A start may take longer than a request has, and the loop must begin.
+  await eventually(async () => expect((await world.call(`/${name}-callee`)).status).toBe(200), WAIT);
+  const loop = world.call(`/${name}-callee/loop`);
+  await eventually(() => expect([...asked.keys()].some((path) => path.endsWith("/loop"))).toBe(true), WAIT);
+  await world.call(`/${name}/one`, post({ path: "/called" }));
+  expect(await resultOf(name, "one")).toBe('["begun"]');
+  expect((await loop).code).toBe("DEADLINE_EXCEEDED");
+  expect(asked.get("/called")).toEqual([`${name}/one/0/0`]);
+  expect(await resultsIn(name, "one")).toHaveLength(1);
+}, 90_000);
