@@ -1,6 +1,7 @@
 /** Workflows in the mode `node`, and their calls of functions in that mode, while the processes of both die. */
 import { afterAll, expect, it } from "vitest";
-import { Journals, toMessage } from "../../nats/index.ts";
+import { showWorkflow } from "../../control/index.ts";
+import { Journals, openByteKv, toMessage } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type HeldServer, startHeldServer } from "../harness/held-server.ts";
 import { startWorld } from "../harness/world.ts";
@@ -82,25 +83,32 @@ it.each([
 
 it("begins a call once whose first attempts no handler began", async () => {
   const name = "unbegun";
+  // A request that is over can publish nothing: the instance itself counts.
   const callee = `
+    let begun = 0;
     export default async (request, env) => {
-      tell(env, request);
-      if (!request.url.endsWith("/loop")) return Response.json("begun");
+      if (!request.url.endsWith("/loop")) return Response.json(request.url.endsWith("/called") ? ++begun : "warm");
+      await env.SEEN.put("loop", "");
       const until = Date.now() + 5_000;
       while (Date.now() < until);
       return Response.json("over");
     };`;
   await pushPair(name, callee, {
+    bindings: [{ name: "SEEN", kv: "seen" }],
     scale: { max: 1, concurrency: 4 },
     limits: { timeoutMs: 1_000, cpuMs: 20_000 },
   });
   // A start may take longer than a request has, and the loop must begin.
   await eventually(async () => expect((await world.call(`/${name}-callee`)).status).toBe(200), WAIT);
+  await world.call(`/${name}/warm`, post({ path: "/warm" }));
+  expect(await resultOf(name, "warm")).toBe('["warm"]');
   const loop = world.call(`/${name}-callee/loop`);
-  await eventually(() => expect([...asked.keys()].some((path) => path.endsWith("/loop"))).toBe(true), WAIT);
+  const seen = await openByteKv(world.connection, "seen");
+  await eventually(async () => expect(await seen.get("loop")).toBeDefined(), WAIT);
   await world.call(`/${name}/one`, post({ path: "/called" }));
-  expect(await resultOf(name, "one")).toBe('["begun"]');
+  expect(await resultOf(name, "one")).toBe("[1]");
   expect((await loop).code).toBe("DEADLINE_EXCEEDED");
-  expect(asked.get("/called")).toEqual([`${name}/one/0/0`]);
+  const { timeline } = await showWorkflow(world.connection, { workflow: name, id: "one" });
+  expect(timeline.find(({ kind }) => kind === "call")?.failures).toBeGreaterThan(0);
   expect(await resultsIn(name, "one")).toHaveLength(1);
 }, 90_000);
