@@ -21,7 +21,12 @@ import {
   renewLogin,
   startReported,
 } from "../../../isolate/process/host-parts.ts";
-import { endAfterRunner, endAtOnce, endAtOnceOnFault, send } from "../../../isolate/process/runner-channel.ts";
+import {
+  endAfterRunner,
+  endAtOnce,
+  endAtOnceOnFault,
+  send,
+} from "../../../isolate/process/runner-channel.ts";
 import { ThreadSandbox } from "./thread-sandbox.ts";
 
 endAtOnceOnFault();
