@@ -9,7 +9,7 @@
  */
 
 import { currentOwner, setOwner } from "../start/owner.ts";
-import { INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, PostOp } from "./boundary.ts";
+import { INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, PostOp, placeBehind } from "./boundary.ts";
 import { postToHost } from "./host-link.ts";
 
 const MAX_JOINED_BYTES = 1024;
@@ -104,12 +104,13 @@ export class Inbound {
   /** So many more bytes are in the window. */
   pushShared(bytes: number, window: unknown): void {
     if (window !== undefined) this.#window = window as SharedArrayBuffer;
+    let at = this.#windowAt;
+    this.#windowAt = placeBehind(at, bytes, INBOUND_WINDOW_BYTES);
     for (let left = bytes; left > 0; ) {
-      const at = this.#windowAt;
       const byteLength = min(left, INBOUND_WINDOW_BYTES - at, MAX_CHUNK_BYTES);
-      this.#windowAt = (at + byteLength) % INBOUND_WINDOW_BYTES;
-      left -= byteLength;
       this.push(new Place(at, byteLength));
+      at = (at + byteLength) % INBOUND_WINDOW_BYTES;
+      left -= byteLength;
     }
   }
 
