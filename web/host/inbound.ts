@@ -54,12 +54,8 @@ export class Inbound {
 
   /** The next bytes, or undefined at the end. Rejects with a TypeError if the stream broke. */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const chunk = this.#chunks.shift();
-    if (chunk !== undefined) {
-      const own = this.#own(chunk);
-      this.#consume(own.byteLength);
-      return Promise.resolve(own);
-    }
+    const chunk = this.take();
+    if (chunk !== undefined) return Promise.resolve(chunk);
     if (this.#broken !== undefined) return Promise.reject(new TypeError(this.#broken));
     if (this.#isOver) return Promise.resolve(undefined);
     if (this.#granted === 0) {
@@ -68,6 +64,15 @@ export class Inbound {
     }
     this.#reader = Promise.withResolvers();
     return this.#reader.promise;
+  }
+
+  /** The next bytes, where they have come: they cost no promise then. */
+  take(): Uint8Array<ArrayBuffer> | undefined {
+    const chunk = this.#chunks.shift();
+    if (chunk === undefined) return undefined;
+    const own = this.#own(chunk);
+    this.#consume(own.byteLength);
+    return own;
   }
 
   /** Cancels the rest. */
