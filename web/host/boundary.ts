@@ -74,11 +74,6 @@ export function beginsRequest(op: number): boolean {
   return op === EnterOp.request || op === EnterOp.trigger;
 }
 
-/** How many bytes the reader of an inbound stream grants at first. From then on it grants the bytes that it has read. */
-export const INBOUND_CREDIT_BYTES = 256 * 1024;
-/** The size of an inbound window: bytes that came with the message that began a stream have no credit. */
-export const INBOUND_WINDOW_BYTES = INBOUND_CREDIT_BYTES + 128 * 1024 + WINDOW_GAP_BYTES;
-
 /**
  * Bytes from which a part of a window ends at a multiple of 8, and the next part begins there. V8 copies memory that is shared
  * word by word where both places are such multiples, and else byte by byte.
@@ -86,6 +81,11 @@ export const INBOUND_WINDOW_BYTES = INBOUND_CREDIT_BYTES + 128 * 1024 + WINDOW_G
 const ALIGNED_BYTES = 4 * 1024;
 /** Upper bound of the bytes of a window that such ends leave empty: 7 of 4,096, in windows of up to 512 KiB. */
 export const WINDOW_GAP_BYTES = 1024;
+
+/** How many bytes the reader of an inbound stream grants at first. From then on it grants the bytes that it has read. */
+export const INBOUND_CREDIT_BYTES = 256 * 1024;
+/** The size of an inbound window: bytes that came with the message that began a stream have no credit. */
+export const INBOUND_WINDOW_BYTES = INBOUND_CREDIT_BYTES + 128 * 1024 + WINDOW_GAP_BYTES;
 
 /** Where the next part lies in a window of so many bytes, a multiple of 8, behind a part that both sides know of. */
 export function placeBehind(at: number, bytes: number, windowBytes: number): number {
