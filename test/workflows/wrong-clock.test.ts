@@ -83,7 +83,8 @@ describe.skipIf(LIBRARY === undefined || BUBBLEWRAP === undefined)("a workflow o
       await wrongBubblewrap(folder, clock);
       const node = await startTestNode({
         ...{ name: "wrong", natsUrl: world.nats.url, cacheDir: inject("nodeCache") },
-        environment: { ...clock, PATH: `${folder}${delimiter}${process.env.PATH}` },
+        // By its clock the folders of other runners are old, and it would remove them.
+        environment: { ...clock, PATH: `${folder}${delimiter}${process.env.PATH}`, TMPDIR: folder },
         onEnding: world.noteProcess,
       });
       stack.defer(() => node.drain());
