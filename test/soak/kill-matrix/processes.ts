@@ -10,6 +10,7 @@ import { pushBuild } from "../../../control/index.ts";
 import type { Nats } from "../../../nats/index.ts";
 import { eventually } from "../../harness/eventually.ts";
 import { buildSource } from "../../harness/function-source.ts";
+import { keptPort } from "../../harness/kept-ports.ts";
 import { startTestNode, type TestNode } from "../../harness/node-process.ts";
 import { rolesOf } from "../processes.ts";
 import type { Random } from "../random.ts";
@@ -49,7 +50,7 @@ export async function startNarun(
   };
   const nodes: TestNode[] = await Promise.all(Array.from({ length: NODES }, startNode));
   stack.defer(async () => void (await Promise.all(nodes.map((node) => node.kill9()))));
-  let gateway = await startGateway(nats.url, "127.0.0.1:0");
+  let gateway = await startGateway(nats.url, `127.0.0.1:${await keptPort()}`);
   stack.defer(() => endGateway(gateway.child));
   const { http } = gateway;
   const hosts = () => nodes.flatMap(({ pid }) => rolesOf(pid).host);
