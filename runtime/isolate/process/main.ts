@@ -4,7 +4,7 @@
  *
  * When the runner dies the IPC channel closes: the host drains its instances and ends, so that no orphan is left.
  */
-import { messageOf, orphans } from "../../../contracts/index.ts";
+import { messageOf } from "../../../contracts/index.ts";
 import type { LoginTexts } from "../../../nats/index.ts";
 import type { TrialOutcome } from "../../host.ts";
 import type { Instance } from "../../instance/instance.ts";
@@ -26,7 +26,7 @@ import {
 import { IsolateSandbox } from "./isolate-sandbox.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { QuietMemory } from "./quiet-memory.ts";
-import { endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
+import { endAfterRunner, endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
 import { tryBundle } from "./trial.ts";
 import { createBlindWatchdog, createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -65,7 +65,7 @@ process.on("message", (message: ToHost) => {
     void send({ type: "failed", message: messageOf(error) }).then(endAtOnce);
   });
 });
-process.on("disconnect", () => void stop(orphans.graceMs));
+endAfterRunner(stop);
 // The terminal's Ctrl-C reaches the whole process group: the runner decides when its hosts end.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
@@ -212,13 +212,14 @@ function stop(graceMs: number): Promise<void> {
 }
 
 async function stopOnce(graceMs: number): Promise<void> {
-  // A start ends first: its instance is drained with the others.
-  await Promise.allSettled(starts);
-  await Promise.all(
-    [...instances.values()].map(({ life }) =>
-      life.drain({ reason: "shutdown", graceMs, closesSockets: false }),
-    ),
-  );
+  const drainAll = () =>
+    Promise.all(
+      [...instances.values()].map(({ life }) =>
+        life.drain({ reason: "shutdown", graceMs, closesSockets: false }),
+      ),
+    );
+  // The instance of a start under way is drained when it is there.
+  await Promise.all([drainAll(), Promise.allSettled(starts).then(drainAll)]);
   running?.pool.close();
   if (running !== undefined) await closeHostParts(running);
   // The last message has to leave the process first.
