@@ -3,6 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openLogLine } from "../../cli/open-log-line.ts";
+import { openerOf } from "../../cli/open-sealed.ts";
 import { narun } from "../../cli/testing/narun.ts";
 import type { LogLine } from "../../contracts/index.ts";
 import {
@@ -14,6 +16,7 @@ import {
   revokeLabel,
   rotateLabel,
 } from "../../keys/index.ts";
+import { loadScheduleOrders } from "../../triggers/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { programSource } from "../harness/program.ts";
 import { startWorld, type World } from "../harness/world.ts";
@@ -66,6 +69,17 @@ const linesOf = (name: string, count: number) =>
     },
     { timeoutMs: 30_000 },
   );
+/** Resolves when the log of a function has this text, for a holder of the label. */
+const shows = (name: string, text: string) =>
+  eventually(
+    async () => {
+      using opener = openerOf(world.connection, { keysAs: "user:ann", keysDir, keysPassphrase: undefined });
+      const lines = await world.logs(name);
+      const shown = await Promise.all(lines.map((line) => openLogLine(line, opener.open)));
+      expect(shown.map(({ line }) => line.message).join("\n")).toContain(text);
+    },
+    { timeoutMs: 30_000 },
+  );
 const expectSealed = (lines: readonly LogLine[]) => {
   for (const { message, sealed } of lines) {
     expect(message).toBe("(sealed for payments)");
@@ -99,29 +113,26 @@ describe("the log of a function with `logs: { seal }`", () => {
   });
 
   it("is read by a holder of the label, and by others as sealed, with its facts", async () => {
-    const opened = await logs("shop", ...asUser("ann"));
+    const [opened, found, closed, json, searched] = await Promise.all([
+      logs("shop", ...asUser("ann")),
+      logs("shop", ...asUser("ann"), "--grep", "Marked-f", "--json"),
+      logs("shop"),
+      logs("shop", ...asUser("bob"), "--json", "--level", "error"),
+      logs("shop", "--grep", "sealed"),
+    ]);
     expect(opened.stdout).toContain("Marked-line { card: 'Marked-4111' }");
     expect(opened.stdout).toMatch(/Error: Marked-fault\n\s+at .*index\.ts:4/);
-    const found = await logs("shop", ...asUser("ann"), "--grep", "Marked-f", "--json");
-    const [line, ...others] = found.stdout
-      .trim()
-      .split("\n")
-      .map((text) => JSON.parse(text));
-    expect(others).toEqual([]);
+    // One line alone.
+    const line = JSON.parse(found.stdout);
     expect(line).toMatchObject({ level: "error", app_name: "shop", number: 3 });
     expect(line).not.toHaveProperty("sealed");
-    const closed = await logs("shop");
     expect(closed.stdout.match(/(?:info|error) .* \(sealed for payments\)$/gm)).toHaveLength(3);
-    const json = await logs("shop", ...asUser("bob"), "--json", "--level", "error");
     expect(JSON.parse(json.stdout)).toMatchObject({
       ...{ message: "(sealed for payments: SEAL_KEY_UNKNOWN)", level: "error" },
       ...{ sealed: "payments", closed: "SEAL_KEY_UNKNOWN" },
     });
-    const searched = await logs("shop", "--grep", "sealed");
-    expect([searched.stdout, searched.stderr]).toEqual([
-      "",
-      expect.stringContaining("3 sealed lines were not searched"),
-    ]);
+    const note = expect.stringContaining("3 sealed lines were not searched");
+    expect([searched.stdout, searched.stderr]).toEqual(["", note]);
   });
 
   it("opens no line that was moved to another function", async () => {
@@ -129,8 +140,7 @@ describe("the log of a function with `logs: { seal }`", () => {
     const moved = { ...line, app_name: "moved" };
     world.connection.publish("logs.moved.node-0", JSON.stringify(moved));
     await linesOf("moved", 1);
-    const shown = await logs("moved", ...asUser("ann"), "--json");
-    expect(JSON.parse(shown.stdout)).toMatchObject({ sealed: "payments", closed: "SEAL_MOVED" });
+    await shows("moved", "(sealed for payments: SEAL_MOVED)");
   });
 
   it("is sealed in mode `node` as well, also where the function writes to stdout and stderr itself", async () => {
@@ -144,8 +154,7 @@ describe("the log of a function with `logs: { seal }`", () => {
     await world.push("thread", source, { ...LOGS, mode: "node" });
     expect((await world.call("/thread")).status).toBe(200);
     expectSealed(await linesOf("thread", 3));
-    const { stdout } = await logs("thread", ...asUser("ann"));
-    for (const text of ["console", "stdout", "stderr"]) expect(stdout).toContain(`Marked-${text}`);
+    for (const text of ["console", "stdout", "stderr"]) await shows("thread", `Marked-${text}`);
     expectNoMark();
   });
 
@@ -158,17 +167,14 @@ describe("the log of a function with `logs: { seal }`", () => {
     await world.push("program", { "server.mjs": text }, program);
     expect((await world.call("/program")).status).toBe(200);
     expectSealed(await linesOf("program", 2));
-    const { stdout } = await logs("program", ...asUser("ann"));
-    for (const text of ["stdout", "stderr"]) expect(stdout).toContain(`Marked-${text}`);
+    for (const text of ["stdout", "stderr"]) await shows("program", `Marked-${text}`);
     const failing = {
       "server.mjs": `#!${process.execPath}\nconsole.error("Marked" + "-end"); process.exit(3);\n`,
     };
     await expect(world.push("program", failing, program)).rejects.toMatchObject({
       message: expect.stringContaining("sealed for payments"),
     });
-    await eventually(async () =>
-      expect((await logs("program", ...asUser("ann"))).stdout).toContain("Marked-end"),
-    );
+    await shows("program", "Marked-end");
     expectNoMark();
   });
 
@@ -178,23 +184,16 @@ describe("the log of a function with `logs: { seal }`", () => {
     ).rejects.toMatchObject({
       message: expect.stringContaining("its text is in the function's log, sealed for payments"),
     });
-    await eventually(async () =>
-      expect((await logs("broken", ...asUser("ann"))).stdout).toContain("Error: Marked-trial"),
-    );
+    await shows("broken", "Error: Marked-trial");
     // A service whose start alone fails.
     const late = `import { service } from "narun";
       export default service({ name: "late", version: "1.0.0" })
         .onStart(() => { throw new Error("Marked-start"); }).action("go", {}, () => 1);`;
     await world.push("late", late, { ...LOGS, scale: { min: 1 } });
-    await eventually(
-      async () => expect((await logs("late", ...asUser("ann"))).stdout).toContain("Error: Marked-start"),
-      {
-        timeoutMs: 30_000,
-      },
-    );
-    const status = await logs("late", "--status");
-    expect(status.stdout).toContain(
-      "failed: FUNCTION_START_FAILED: its text is in the function's log, sealed for payments",
+    await shows("late", "Error: Marked-start");
+    const said = "FUNCTION_START_FAILED: its text is in the function's log, sealed for payments";
+    await eventually(() =>
+      expect(heard.map((text) => text.includes('"status":"failed"') && text.includes(said))).toContain(true),
     );
     expectNoMark();
   });
@@ -203,13 +202,15 @@ describe("the log of a function with `logs: { seal }`", () => {
     const source = `export default { async scheduled() { throw new Error("Marked-tick"); } };`;
     await grantLabel(place, { label: "payments", recipient: "service:ticks" });
     await world.push("ticks", source, { ...LOGS, schedule: [{ name: "nightly", cron: "0 0 1 1 *" }] });
-    const run = await narun(["schedule", "run", "ticks", "nightly", "--json"], {
-      env: { NARUN_NATS_URL: world.nats.url },
-    });
-    expect(run.stdout).toContain("its text is in the function's log, which is sealed");
-    await eventually(async () =>
-      expect((await logs("ticks", ...asUser("ann"))).stdout).toContain("Error: Marked-tick"),
-    );
+    const { awaitRun, runSchedule } = await loadScheduleOrders();
+    const { key, id } = await runSchedule(world.connection, "ticks", "nightly");
+    const run = await awaitRun(world.connection, key, id, AbortSignal.timeout(20_000));
+    const kept = "its text is in the function's log, which is sealed";
+    expect(run?.error).toEqual({ message: kept, stack: kept });
+    await shows("ticks", "Error: Marked-tick");
+    const shown = ["schedule", "show", "ticks", "nightly", "--run", id, ...asUser("ann")];
+    const { stdout } = await narun(shown, { env: { NARUN_NATS_URL: world.nats.url } });
+    expect(stdout).toMatch(new RegExp(`${kept}\\n\\n.*Error: Marked-tick`));
     expectNoMark();
   });
 
