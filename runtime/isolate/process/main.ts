@@ -7,6 +7,7 @@
 import { messageOf } from "../../../contracts/index.ts";
 import type { LoginTexts } from "../../../nats/index.ts";
 import type { TrialOutcome } from "../../host.ts";
+import { closeTrial } from "../../instance/closed-failure.ts";
 import type { Instance } from "../../instance/instance.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
 import { startInstance } from "../../instance/start-instance.ts";
@@ -129,19 +130,18 @@ async function initialise(order: Extract<ToHost, { type: "init" }>): Promise<Run
 
 async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   if (running === undefined || stopping !== undefined) return refused;
-  return tryBundle(
+  const { config } = order;
+  const sealer = running.keys.sealerOf(config.name);
+  const { node, nats } = running;
+  const outcome = await tryBundle(
     {
       ...running,
-      operations: createOperations({
-        ...running,
-        config: order.config,
-        sealer: running.keys.sealerOf(order.config.name),
-        log: () => undefined,
-      }),
-      adopted: (isolate) => owners.set(isolate, order.config.name),
+      operations: createOperations({ ...running, config, sealer, log: () => undefined }),
+      adopted: (isolate) => owners.set(isolate, config.name),
     },
     order,
   ).catch(failed);
+  return closeTrial(outcome, { node, nats, config, sealer });
 }
 
 async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
@@ -163,7 +163,8 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     },
     onRunaway: (isolate: Isolate) => retire("it was ended, and goes on", isolate, RUNAWAY_GRACE_MS),
   };
-  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, ...order };
+  const sealer = running.keys.sealerOf(order.config.name);
+  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, sealer, ...order };
   const place = door?.nextPlace();
   const areStarting = () => starts.size > 0;
   await startReported({
