@@ -34,10 +34,12 @@ if (Number(process.versions.node.split(".")[0]) >= OLDEST_NODE) {
 
 async function start() {
   const caches = ownCaches();
-  if (caches !== undefined) keepCompiled(join(caches, "compiled"));
   try {
     const { findMain } = require("./built.cjs");
-    await import(pathToFileURL(await findMain(main, caches && join(caches, "built"))).href);
+    const found = await findMain(main, caches && join(caches, "built"));
+    // The code of built files goes with them.
+    if (caches !== undefined) keepCompiled(join(found === main ? caches : dirname(found), "compiled"));
+    await import(pathToFileURL(found).href);
   } catch (error) {
     const isIncomplete = /^(?:ERR_)?MODULE_NOT_FOUND$/.test(error.code);
     fail(
