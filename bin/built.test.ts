@@ -13,7 +13,9 @@ async function createNarun() {
   const folder = await createWorkFolder({
     "narun/package.json": `{ "name": "narun", "type": "module" }`,
     "narun/cli/main.ts": `import { mainFile } from "./built/main-file.ts";
+      import { keepCompiledCode } from "./built/compiled-code.ts";
       import { text } from "./text.ts";
+      keepCompiledCode(process.argv[2] === "up" ? "staying" : "passing", process.env);
       const { version }: { version: string } = await import("./later.ts");
       console.log(text, version, mainFile.endsWith(".mjs") ? "built" : "source", import.meta.dirname);`,
     "narun/cli/text.ts": `export const text: string = "first";`,
@@ -56,7 +58,7 @@ test("starts run built files until a source changes, whose change the next start
 
 test("code that V8 compiled of a build is kept in its folder, and leaves with it", async () => {
   await using narun = await createNarun();
-  const codeOf = (build: string) => readdir(join(build, "compiled", "."), { recursive: true });
+  const codeOf = (build: string) => readdir(join(build, "compiled"), { recursive: true });
   await narun.start();
   const [first = ""] = (await narun.state()).folders;
   expect((await codeOf(first)).length).toBeGreaterThan(1);

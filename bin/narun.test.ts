@@ -82,7 +82,20 @@ test("runs where nothing can be cached, and else caches what it compiled", async
     expect(await version(caches)).toMatchObject({ code: 0, stderr: "" });
   }
   const files = readdirSync(folder.path("caches/narun/built"), { recursive: true, encoding: "utf8" });
-  expect(files.filter((name) => /\/compiled\/v[^/]+\/\w+$/.test(name))).not.toEqual([]);
+  expect(files.filter((name) => /\/compiled\/passing\/v[^/]+\/\w+$/.test(name))).not.toEqual([]);
+
+  // A command that stays has other flags of V8, which takes code only with the flags that it was made with.
+  const told = async (...args: string[]) => {
+    const env = { ...process.env, NODE_COMPILE_CACHE: "", XDG_CACHE_HOME: folder.path("caches") };
+    const started = start(process.execPath, [bin, ...args], {
+      env: { ...env, NODE_DEBUG_NATIVE: "COMPILE_CACHE" },
+    });
+    const { stdout, stderr } = await started.ended;
+    return { accepts: /was accepted/.test(stdout + stderr), rejects: /was rejected/.test(stdout + stderr) };
+  };
+  await told("gateway", "--help");
+  expect(await told("--version")).toEqual({ accepts: true, rejects: false });
+  expect(await told("gateway", "--help")).toEqual({ accepts: true, rejects: false });
 });
 
 const linuxTest = test.runIf(process.platform === "linux");
