@@ -133,19 +133,19 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     const cleared = requireSealed(liveSpec(base), next, options);
     await refuseCycle(registry, name, description);
     const written = await moveSpec(registry, base, manifest, revision, description);
-    await removeConsumers(nats, base, build, tried).catch(() => undefined);
     // The revision is live. The next push prunes again after a failure here.
-    const pruning = pruneRevisions(registry, name, revision)
-      .then(async (old) => {
+    const cleaning = Promise.allSettled([
+      removeConsumers(nats, base, build, tried),
+      pruneRevisions(registry, name, revision).then(async (old) => {
         if (manifest.program !== undefined && old.length > 0) await deleteNamedCopies(nats, name, old);
-      })
-      .catch(() => undefined);
+      }),
+    ]);
     const answering = await waitForGateways(nats, writtenOf(manifest, written), {
       signal: options.signal,
       known: await finding,
       onReplacing: () => options.onProgress?.({ step: "replace" }),
     });
-    await pruning;
+    await cleaning;
     const told = { ...doubts, ...(cleared.length === 0 ? {} : { cleared }) };
     const result = { name, revision, unchanged: false, answering, ...told };
     return tried.outcome === "ok"

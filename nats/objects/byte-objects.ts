@@ -68,7 +68,7 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
       const metadata = MADE_BY_NARUN;
       await withCopies(nats.copies, (replicas) => new Objm(client).create(bucket, { replicas, metadata }));
     });
-    return { client, manager, bucket, maxPayload: nats.maxPayload, room };
+    return { nats, client, manager, bucket, maxPayload: nats.maxPayload, room };
   };
   const opened = () => {
     opening ??= needsJetStream(nats, open).catch((error: unknown) => {

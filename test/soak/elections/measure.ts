@@ -1,0 +1,66 @@
+/**
+ * Kills one server of three after the other, and begins each kind of work at that moment: how long its streams have no leader, and how
+ * much longer the work takes.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../../../contracts/index.ts";
+import { startPlaces } from "../cluster/places.ts";
+import { createRandom } from "../random.ts";
+import { watchLeaders } from "./leaders.ts";
+import { operationsOf } from "./operations.ts";
+
+export interface MeasureOptions {
+  binary: string;
+  seed: number;
+  kills: number;
+  say(line: string): void;
+}
+
+/** One piece of work at one kill. */
+export interface Measured {
+  name: string;
+  /** Until the last of its streams had a leader again; 0: none of its leaders was killed. */
+  leaderlessMs: number;
+  tookMs: number;
+  failed: string | undefined;
+}
+
+const DOWN_MS = 12_000;
+
+export async function measureElections({ binary, seed, kills, say }: MeasureOptions): Promise<Measured[]> {
+  const random = createRandom(seed);
+  await using places = await startPlaces(binary);
+  const watch = watchLeaders(places.connection);
+  const operations = operationsOf(places);
+  for (const operation of operations) await operation.prepare();
+  const all: Measured[] = [];
+  for (let kill = 1; kill <= kills; kill++) {
+    await places.untilWhole();
+    const leaders = await watch.leaders();
+    const name = `n${random.between(0, 2)}`;
+    watch.forget();
+    const killedAtMs = performance.now();
+    const down = places.cluster.kill(name).then(() => sleep(DOWN_MS));
+    const works = operations.map(async (operation): Promise<() => Measured> => {
+      const failed = await operation.work(kill).then(() => undefined, messageOf);
+      const tookMs = Math.round(performance.now() - killedAtMs);
+      return () => {
+        const ends = operation.streams
+          .filter((stream) => leaders.get(stream) === name)
+          .map((stream) => (watch.electedAtMs.get(stream) ?? killedAtMs) - killedAtMs);
+        return { name: operation.name, leaderlessMs: Math.round(Math.max(0, ...ends)), tookMs, failed };
+      };
+    });
+    const done = (await Promise.all(works)).map((read) => read());
+    await down;
+    all.push(...done);
+    say(`kill ${kill}, ${name}: ${done.map(wordsOf).join("; ")}`);
+    places.cluster.start(name);
+  }
+  return all;
+}
+
+function wordsOf({ name, leaderlessMs, tookMs, failed }: Measured): string {
+  const beyond = `${name} ${tookMs} (${leaderlessMs} + ${tookMs - leaderlessMs})`;
+  return failed === undefined ? beyond : `${beyond} failed: ${failed}`;
+}
