@@ -29,8 +29,10 @@ export interface TrialOptions {
 /** How long a node may take to answer: a busy machine is slow to start a process. It ends a looping module earlier by itself. */
 const TRIAL_TIMEOUT_MS = 45_000;
 
-/** How long a node is not asked again. Each further pause is twice as long. */
+/** How long a node is not asked again: during an election, and after that. */
 const AGAIN_MS = 1_000;
+const OFTEN = 12;
+const SELDOM_MS = 5_000;
 
 /** Refusals that do not blame the function: another node may accept it. */
 const REFUSALS = new Set(["MODE_UNSUPPORTED", "NODE_FULL", "NODE_STOPPING"]);
@@ -94,7 +96,7 @@ async function findNodes(
 type Answer = TrialReply | "no-responders" | "timeout";
 
 /**
- * Asks a node, and asks again with growing pauses: a request, or its reply, is lost with the server that had it. The node evaluates a
+ * Asks a node, and asks again for as long as it says nothing: a request, or its reply, is lost with the server that had it. The node evaluates a
  * revision once for all who ask meanwhile. A node that was lost or cut off has no responders by then.
  */
 async function ask(nats: Nats, node: string, trial: Trial): Promise<Answer> {
@@ -102,14 +104,15 @@ async function ask(nats: Nats, node: string, trial: Trial): Promise<Answer> {
   const answered = Promise.withResolvers<Answer>();
   const begin = () => askOnce(nats, node, trial, endsAtMs).then(answered.resolve, answered.reject);
   let timer: NodeJS.Timeout;
-  const beginIn = (waitMs: number) => {
+  const beginLater = (times: number) => {
+    const waitMs = times < OFTEN ? AGAIN_MS : SELDOM_MS;
     timer = setTimeout(() => {
       void begin();
-      beginIn(2 * waitMs);
+      beginLater(times + 1);
     }, waitMs);
   };
   void begin();
-  beginIn(AGAIN_MS);
+  beginLater(0);
   return answered.promise.finally(() => clearTimeout(timer));
 }
 

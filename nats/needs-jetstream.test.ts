@@ -5,6 +5,7 @@ import { startConfiguredNats } from "../test/harness/configured-nats.ts";
 import { eventually } from "../test/harness/eventually.ts";
 import { type NatsCluster, startNatsCluster } from "../test/harness/nats-cluster.ts";
 import { connectNats, type Nats } from "./connection.ts";
+import { openByteKv } from "./kv/byte-kv.ts";
 import { openKv } from "./kv/kv.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
 import { openByteObjects } from "./objects/byte-objects.ts";
@@ -97,6 +98,10 @@ test("work goes on when a server answers again, and tells that it waits", { time
   };
   await held(owner, () => kv.delete("key"));
   expect(await kv.get("key")).toBeUndefined();
+  const functions = openByteKv(nats, "held");
+  await functions.make();
+  await held(owner, () => functions.put("key", Buffer.from("value")));
+  expect(await functions.get("key")).toMatchObject({ bytes: Buffer.from("value") });
   const bytes = Buffer.from("bytes");
   await held(storeOwner, () => store.put(sha256Hex(bytes), bytes));
   expect(await store.get(sha256Hex(bytes))).toEqual(bytes);

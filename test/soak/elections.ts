@@ -1,5 +1,5 @@
 /**
- * The time of writes around elections: `npm run soak -- elections [--kills N] [--seed N]`. Exits with 1 if work failed.
+ * The time of writes around elections: `npm run soak -- elections [--kills N]`. Exits with 1 if work failed.
  */
 import { parseArgs } from "node:util";
 import { findNatsServer } from "../../nats-server/index.ts";
@@ -9,21 +9,18 @@ import { say } from "./report.ts";
 export async function soakElections(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
-    options: {
-      kills: { type: "string", default: "10" },
-      seed: { type: "string", default: String(Date.now() % 1_000_000) },
-    },
+    options: { kills: { type: "string", default: "10" } },
   });
-  const [kills, seed] = [Number(values.kills), Number(values.seed)];
-  if (!(kills > 0) || !Number.isInteger(seed)) {
-    process.stderr.write("--kills takes a number above 0, --seed a whole number\n");
+  const kills = Number(values.kills);
+  if (!(kills > 0)) {
+    process.stderr.write("--kills takes a number above 0\n");
     process.exit(2);
   }
   const { NARUN_NATS_SERVER: path } = process.env;
   const named = path ? { path, by: "NARUN_NATS_SERVER" } : undefined;
   const { path: binary } = await findNatsServer({ named, env: process.env });
-  say(`seed ${seed}, ${kills} kills; milliseconds: in all (without leader + beyond)`);
-  const measured = await measureElections({ binary, seed, kills, say });
+  say(`${kills} kills; milliseconds: in all (without leader + beyond)`);
+  const measured = await measureElections({ binary, kills, say });
   for (const name of new Set(measured.map((one) => one.name)))
     say(
       summaryOf(

@@ -1,17 +1,15 @@
 /**
- * Kills one server of three after the other, and begins each kind of work at that moment: how long its streams have no leader, and how
+ * Kills the server of three that leads most of the streams, again and again, and begins each kind of work at that moment: how long its streams have no leader, and how
  * much longer the work takes.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../../contracts/index.ts";
 import { startPlaces } from "../cluster/places.ts";
-import { createRandom } from "../random.ts";
 import { watchLeaders } from "./leaders.ts";
-import { operationsOf } from "./operations.ts";
+import { type Operation, operationsOf } from "./operations.ts";
 
 export interface MeasureOptions {
   binary: string;
-  seed: number;
   kills: number;
   say(line: string): void;
 }
@@ -27,8 +25,7 @@ export interface Measured {
 
 const DOWN_MS = 12_000;
 
-export async function measureElections({ binary, seed, kills, say }: MeasureOptions): Promise<Measured[]> {
-  const random = createRandom(seed);
+export async function measureElections({ binary, kills, say }: MeasureOptions): Promise<Measured[]> {
   await using places = await startPlaces(binary);
   const watch = watchLeaders(places.connection);
   const operations = operationsOf(places);
@@ -37,7 +34,7 @@ export async function measureElections({ binary, seed, kills, say }: MeasureOpti
   for (let kill = 1; kill <= kills; kill++) {
     await places.untilWhole();
     const leaders = await watch.leaders();
-    const name = `n${random.between(0, 2)}`;
+    const name = mostUsed(operations, leaders);
     watch.forget();
     const killedAtMs = performance.now();
     const down = places.cluster.kill(name).then(() => sleep(DOWN_MS));
@@ -58,6 +55,15 @@ export async function measureElections({ binary, seed, kills, say }: MeasureOpti
     places.cluster.start(name);
   }
   return all;
+}
+
+function mostUsed(operations: readonly Operation[], leaders: ReadonlyMap<string, string>): string {
+  const counts = new Map<string, number>();
+  for (const stream of new Set(operations.flatMap(({ streams }) => streams))) {
+    const leader = leaders.get(stream);
+    if (leader !== undefined) counts.set(leader, (counts.get(leader) ?? 0) + 1);
+  }
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? "n0";
 }
 
 function wordsOf({ name, leaderlessMs, tookMs, failed }: Measured): string {
