@@ -1,5 +1,5 @@
 /**
- * The time of writes around elections: `npm run soak -- elections [--kills N]`. Exits with 1 if work failed.
+ * The time of writes around elections: `npm run soak -- elections [--kills N] [--kind kill|stop|cut]`. Exits with 1 if work failed.
  */
 import { parseArgs } from "node:util";
 import { findNatsServer } from "../../nats-server/index.ts";
@@ -9,18 +9,19 @@ import { say } from "./report.ts";
 export async function soakElections(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
-    options: { kills: { type: "string", default: "10" } },
+    options: { kills: { type: "string", default: "10" }, kind: { type: "string", default: "kill" } },
   });
   const kills = Number(values.kills);
-  if (!(kills > 0)) {
-    process.stderr.write("--kills takes a number above 0\n");
+  const kind = (["kill", "stop", "cut"] as const).find((one) => one === values.kind);
+  if (!(kills > 0) || kind === undefined) {
+    process.stderr.write("--kills takes a number above 0, --kind kill, stop or cut\n");
     process.exit(2);
   }
   const { NARUN_NATS_SERVER: path } = process.env;
   const named = path ? { path, by: "NARUN_NATS_SERVER" } : undefined;
   const { path: binary } = await findNatsServer({ named, env: process.env });
   say(`${kills} kills; milliseconds: in all (without leader + beyond)`);
-  const measured = await measureElections({ binary, kills, say });
+  const measured = await measureElections({ binary, kills, kind, say });
   for (const name of new Set(measured.map((one) => one.name)))
     say(
       summaryOf(

@@ -9,15 +9,18 @@ export interface LeaderWatch {
   leaders(): Promise<ReadonlyMap<string, string>>;
   /** Forgets the elections so far. */
   forget(): void;
-  /** When the last leader of each stream was elected since then, in the time of `performance.now()`. */
+  /** When the first leader of each stream was elected since then, in the time of `performance.now()`. */
   readonly electedAtMs: ReadonlyMap<string, number>;
 }
 
-export function watchLeaders(nats: Nats): LeaderWatch {
+/** `listeners`: a connection to each server, as one of them dies. */
+export function watchLeaders(nats: Nats, listeners: readonly Nats[]): LeaderWatch {
   const electedAtMs = new Map<string, number>();
-  nats.subscribe(`${ELECTED}*`, ({ subject }) => {
-    electedAtMs.set(subject.slice(ELECTED.length), performance.now());
-  });
+  for (const listener of listeners)
+    listener.subscribe(`${ELECTED}*`, ({ subject }) => {
+      const stream = subject.slice(ELECTED.length);
+      if (!electedAtMs.has(stream)) electedAtMs.set(stream, performance.now());
+    });
   return {
     electedAtMs,
     forget: () => electedAtMs.clear(),

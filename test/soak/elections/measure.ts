@@ -1,9 +1,10 @@
 /**
- * Kills the server of three that leads most of the streams, again and again, and begins each kind of work at that moment: how long its streams have no leader, and how
+ * Kills (or stops, or cuts off) the server of three that leads most of the streams, again and again, and begins each kind of work at that moment: how long its streams have no leader, and how
  * much longer the work takes.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../../contracts/index.ts";
+import { connectNats } from "../../../nats/index.ts";
 import { startPlaces } from "../cluster/places.ts";
 import { watchLeaders } from "./leaders.ts";
 import { type Operation, operationsOf } from "./operations.ts";
@@ -11,6 +12,7 @@ import { type Operation, operationsOf } from "./operations.ts";
 export interface MeasureOptions {
   binary: string;
   kills: number;
+  kind: "kill" | "stop" | "cut";
   say(line: string): void;
 }
 
@@ -25,9 +27,15 @@ export interface Measured {
 
 const DOWN_MS = 12_000;
 
-export async function measureElections({ binary, kills, say }: MeasureOptions): Promise<Measured[]> {
+export async function measureElections({ binary, kills, kind, say }: MeasureOptions): Promise<Measured[]> {
   await using places = await startPlaces(binary);
-  const watch = watchLeaders(places.connection);
+  const { cluster } = places;
+  await using listeners = new AsyncDisposableStack();
+  const connections = await Promise.all(
+    cluster.names.map((name) => connectNats({ url: cluster.url(name), name: "leaders" })),
+  );
+  for (const connection of connections) listeners.defer(() => connection.close());
+  const watch = watchLeaders(places.connection, connections);
   const operations = operationsOf(places);
   for (const operation of operations) await operation.prepare();
   const all: Measured[] = [];
@@ -37,7 +45,9 @@ export async function measureElections({ binary, kills, say }: MeasureOptions): 
     const name = mostUsed(operations, leaders);
     watch.forget();
     const killedAtMs = performance.now();
-    const down = places.cluster.kill(name).then(() => sleep(DOWN_MS));
+    if (kind === "kill") await cluster.kill(name);
+    else cluster[kind](name);
+    const down = sleep(DOWN_MS);
     const works = operations.map(async (operation): Promise<() => Measured> => {
       const failed = await operation.work(kill).then(() => undefined, messageOf);
       const tookMs = Math.round(performance.now() - killedAtMs);
@@ -51,8 +61,10 @@ export async function measureElections({ binary, kills, say }: MeasureOptions): 
     const done = (await Promise.all(works)).map((read) => read());
     await down;
     all.push(...done);
-    say(`kill ${kill}, ${name}: ${done.map(wordsOf).join("; ")}`);
-    places.cluster.start(name);
+    say(`${kind} ${kill}, ${name}: ${done.map(wordsOf).join("; ")}`);
+    if (kind === "kill") cluster.start(name);
+    else if (kind === "stop") cluster.resume(name);
+    else cluster.heal(name);
   }
   return all;
 }
