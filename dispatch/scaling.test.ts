@@ -23,7 +23,15 @@ async function startNodes(
     void node.start("fn", { revision: REVISION, id, concurrency: 1, handler });
     return id;
   };
-  const onDemand = ({ beside = [] }: Demand, node: PeerNode): DemandReply => {
+  /** The instances of another function, for which no bound holds. */
+  const others: string[] = [];
+  const onDemand = ({ function: service, beside = [] }: Demand, node: PeerNode): DemandReply => {
+    if (service !== "fn") {
+      const id = `other-${others.length}`;
+      others.push(id);
+      void node.start(service, { revision: REVISION, id, concurrency: 1, handler });
+      return { outcome: "starting", instance: id };
+    }
     demands.push({ node: node.node, beside });
     if (refuses(node.node)) return { outcome: "refused", code: "NODE_FULL", reason: "by the test" };
     const other = started.find((one) => one.node === node.node && !beside.includes(one.id));
@@ -35,12 +43,12 @@ async function startNodes(
     "fn",
     nodes.map(({ node }) => ({ node })),
   ).map(({ node }) => node);
-  return { ranking, started, demands, start, nodes, open: opened.resolve };
+  return { ranking, started, demands, others, nodes, handler, open: opened.resolve };
 }
 
 const specs = (scale: object) => [specOf("fn", { scale: { concurrency: 1, ...scale } })];
-const begin = (url: string, count: number) =>
-  Array.from({ length: count }, async () => (await call(`${url}/fn`)).status);
+const begin = (url: string, count: number, name = "fn") =>
+  Array.from({ length: count }, async () => (await call(`${url}/${name}`)).status);
 const allAnswered = async (answers: Promise<number>[]) =>
   expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
 
@@ -89,16 +97,19 @@ describe("a service whose instances are full", () => {
   });
 
   it("counts instances that another party starts, before they are ready", async () => {
-    await using world = await startGatewayWorld({ specs: specs({ max: 2 }) });
-    const { ranking, started, demands, nodes, open } = await startNodes(world, 2);
+    const other = specOf("other", { scale: { concurrency: 1, max: 3 } });
+    await using world = await startGatewayWorld({ specs: [...specs({ max: 2 }), other] });
+    const { ranking, started, demands, others, nodes, open } = await startNodes(world, 2);
     const answers = begin(world.url, 1);
     await eventually(() => expect(started).toHaveLength(1), WAIT);
     const starter = nodes.find(({ node }) => node === ranking[1]);
     const facts = { function: "fn", instance: "other", revision: REVISION, at: 1, node: ranking[1] ?? "" };
     starter?.announce({ ...facts, state: "starting" });
     await starter?.nats.flush();
-    answers.push(...begin(world.url, 3));
-    await eventually(() => expect(world.gateway.counts().get("fn")).toEqual({ held: 3, inFlight: 1 }));
+    answers.push(...begin(world.url, 3), ...begin(world.url, 4, "other"));
+    // Another function under the same load gets its second instance meanwhile, and then its third.
+    await eventually(() => expect(others).toHaveLength(3), WAIT);
+    expect(started).toHaveLength(1);
     // A start that came to nothing makes room for another one.
     starter?.announce({ ...facts, state: "gone", reason: "shutdown" });
     await eventually(() => expect(started).toHaveLength(2), WAIT);
@@ -109,10 +120,14 @@ describe("a service whose instances are full", () => {
 
   it("sends nothing to instances beyond scale.max", async () => {
     await using world = await startGatewayWorld({ specs: specs({ max: 1 }) });
-    const { ranking, nodes } = await startNodes(world, 3);
-    const instances = await Promise.all(nodes.map((node) => node.start("fn", { revision: REVISION })));
+    const { ranking, nodes, handler, open } = await startNodes(world, 3);
+    const facts = { revision: REVISION, concurrency: 1, handler };
+    const instances = await Promise.all(nodes.map((node) => node.start("fn", facts)));
     await Promise.all(instances.map(() => world.nats.flush()));
-    for (let n = 0; n < 30; n++) expect(await call(`${world.url}/fn`)).toMatchObject({ status: 200 });
+    const answers = begin(world.url, 30);
+    await eventually(() => expect(world.gateway.counts().get("fn")?.inFlight).toBe(1));
+    open();
+    await allAnswered(answers);
     const taken = instances.flatMap((one, at) => (one.taken.length > 0 ? [nodes[at]?.node] : []));
     expect(taken).toEqual([ranking[0]]);
   });

@@ -137,6 +137,25 @@ describe("scale.min", () => {
   });
 });
 
+describe("a load that falls", () => {
+  it("leaves one instance in use, and ends the others without a lost request", async () => {
+    const source = `export default async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      return new Response("done");
+    };`;
+    await world.push("falling", source, { scale: { max: 3, concurrency: 1, idleSeconds: 0.5 } });
+    const steady = startTraffic(() => world.call("/falling"), { clients: 1 });
+    const peak = startTraffic(() => world.call("/falling"), { clients: 8 });
+    await eventually(async () => expect(await running("falling")).toHaveLength(3), WAIT);
+    await peak.stop();
+    await eventually(() => expect(starts("falling") - endedBy("falling").length).toBe(1), WAIT);
+    await steady.more(20);
+    const answers = [...peak.answers, ...(await steady.stop())];
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(mostAtOnce("falling")).toBe(3);
+  });
+});
+
 describe("a push to a function with several instances", () => {
   it("replaces them all, and loses no request", async () => {
     const source = (version: string) => `export default async () => {
