@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { type DemandReply, DemandReplySchema, subjects } from "../contracts/index.ts";
 import type { Gateway } from "../gateway/index.ts";
 import { eventually } from "./harness/eventually.ts";
 import { programSource } from "./harness/program.ts";
@@ -115,6 +116,25 @@ describe("a function whose instance is full of requests that no gateway sees", (
     await openGate(world, "plain");
     for (const answer of await Promise.all(answers)) expect(answer.text()).toBe("done");
     expect(starts("plain")).toBe(2);
+  });
+});
+
+describe("a node that is asked for an instance beside others", () => {
+  it("starts one for all who know the same ones, and none beyond scale.max", async () => {
+    const { revision } = await push("asked", { max: 2 });
+    const ask = async (beside: string[]) => {
+      const demand = JSON.stringify({ function: "asked", revision, beside });
+      const reply = await world.connection.request(subjects.demand("node-1"), demand, { timeoutMs: 20_000 });
+      return DemandReplySchema.parse(JSON.parse(reply.text()));
+    };
+    const idOf = (reply: DemandReply) => (reply.outcome === "refused" ? reply.code : reply.instance);
+    const [first = "", same = ""] = (await Promise.all([ask([]), ask([])])).map(idOf);
+    expect(same).toBe(first);
+    const [second = "", too = ""] = (await Promise.all([ask([first]), ask([first])])).map(idOf);
+    expect(too).toBe(second);
+    expect(second).not.toBe(first);
+    expect(idOf(await ask([first, second]))).toBe("SCALE_MAX_REACHED");
+    expect(starts("asked")).toBe(2);
   });
 });
 
