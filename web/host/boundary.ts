@@ -75,7 +75,7 @@ export function beginsRequest(op: number): boolean {
 }
 
 /**
- * Bytes from which a part of an inbound window ends at a multiple of 8, and the next part begins there. V8 copies memory that is shared
+ * Bytes from which a part of an inbound window ends at a multiple of 8, and the next part begins there. V8 copies shared memory
  * word by word where both places are such multiples, and else byte by byte.
  */
 const ALIGNED_BYTES = 4 * 1024;
