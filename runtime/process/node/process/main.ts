@@ -4,7 +4,7 @@
  *
  * When the runner dies the IPC channel closes: the process drains its instance and ends, so that no orphan is left.
  */
-import { messageOf, orphans } from "../../../../contracts/index.ts";
+import { messageOf } from "../../../../contracts/index.ts";
 import type { LoginTexts } from "../../../../nats/index.ts";
 import type { TrialOutcome } from "../../../host.ts";
 import { closeTrial } from "../../../instance/closed-failure.ts";
@@ -22,7 +22,12 @@ import {
   renewLogin,
   startReported,
 } from "../../../isolate/process/host-parts.ts";
-import { endAtOnce, endAtOnceOnFault, send } from "../../../isolate/process/runner-channel.ts";
+import {
+  endAfterRunner,
+  endAtOnce,
+  endAtOnceOnFault,
+  send,
+} from "../../../isolate/process/runner-channel.ts";
 import { ThreadSandbox } from "./thread-sandbox.ts";
 
 endAtOnceOnFault();
@@ -41,7 +46,7 @@ process.on("message", (message: ToHost) => {
     void send({ type: "failed", message: messageOf(error) }).then(endAtOnce);
   });
 });
-process.on("disconnect", () => void stop(orphans.graceMs));
+endAfterRunner(stop);
 // The terminal's Ctrl-C reaches the whole process group: the runner decides when its hosts end.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
