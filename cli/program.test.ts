@@ -1,36 +1,18 @@
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
+import { commandNames } from "./commands.ts";
 import { narun } from "./testing/narun.ts";
 import { answering, createWorkFolder } from "./testing/work-folder.ts";
-
-const COMMANDS = [
-  ...["up", "dev", "init", "build", "push", "deploy", "rollback", "rm", "ls", "ps", "revisions", "nodes"],
-  ...[
-    "invoke",
-    "logs",
-    "gateway",
-    "node",
-    "doctor",
-    "types",
-    "files",
-    "secret",
-    "keys",
-    "config",
-    "run",
-    "schedule",
-  ],
-  ...["workflow", "events"],
-];
 
 describe("help", () => {
   test("lists every command in few words", async () => {
     const { code, stdout, stderr } = await narun(["--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^ {2}${command} .*\\w`, "m"));
+    for (const command of commandNames) expect(stdout).toMatch(new RegExp(`^ {2}${command} .*\\w`, "m"));
     expect(stdout).toContain("$ narun init hello");
   });
 
-  test.each(COMMANDS)("%s explains itself with examples and its options", async (command) => {
+  test.each(commandNames)("%s explains itself with examples and its options", async (command) => {
     const { code, stdout, stderr } = await narun([command, "--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain(`Usage: narun ${command}`);

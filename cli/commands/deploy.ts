@@ -11,7 +11,7 @@ import { type DeployResult, deployProgram, findNodes, openProgram } from "../../
 import type { Nats } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { asText, list, value } from "../options/option.ts";
-import { parseDuration, wrongUse, wrongValue } from "../options/values.ts";
+import { parseWait, wrongUse, wrongValue } from "../options/values.ts";
 import type { Output } from "../output/output.ts";
 
 /** The node that the original toolkit deploys to by default. */
@@ -49,7 +49,7 @@ const deployOptions = {
     flag: "--timeout <duration>",
     help: "how long the deployment may take",
     fallbackHelp: "no bound",
-    parse: parseDuration,
+    parse: parseWait,
   }),
 };
 
