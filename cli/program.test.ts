@@ -50,6 +50,12 @@ describe("what is not used like this is told in one line, with the nearest that 
     [["logs", "--sinc", "1h"], "did you mean --since?"],
     [["ls", "extra"], "too many arguments"],
     [["invoke"], "name a function, or a method with --grpc"],
+    // An action that has the name of a command.
+    [["mcp", "rm"], "narun mcp rm needs the name of a key. See `narun mcp --help`"],
+    [["keys", "init", "--valid", "-1"], "See `narun keys --help`"],
+    [["mcp", "add", "k", "--allow", "*", "--expires", "0s"], "--expires takes a duration of at least 1s"],
+    [["token", "create", "--ttl", "1ms"], "--ttl takes a duration of at least 1s"],
+    [["gateway", "--grpc-cert", "package.json", "--grpc-key", "package.json"], "no certificate with its key"],
     [["rollback"], "missing required argument 'name'"],
     [["logs", "--since", "10x"], "--since takes a duration like 30s, 10m or 2h"],
     [["up", "--http", "8080"], "--http takes HOST:PORT"],

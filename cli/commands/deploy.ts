@@ -74,12 +74,19 @@ export const deployCommand = defineCommand({
     const spec = written ?? (await specOfFlags(nats, options));
     if (written !== undefined) noteIgnored(output, settings);
     const progress = output.progress(`deploying ${spec.name}`);
+    const { deployTimeout } = options;
+    const signal = deployTimeout === undefined ? undefined : AbortSignal.timeout(deployTimeout);
     const result = await deployProgram(nats, {
       spec,
       programs,
-      ...(options.deployTimeout === undefined ? {} : { signal: AbortSignal.timeout(options.deployTimeout) }),
+      ...(signal && { signal }),
       onUpload: (object, bytes) => progress.update(`storing ${object}, ${formatBytes(bytes)}`),
-    }).finally(() => progress.end());
+    })
+      .catch((error: unknown) => {
+        if (signal?.aborted !== true || error !== signal.reason) throw error;
+        throw new NarunError("DEPLOY_TIMEOUT", { detail: `${spec.name}: ${deployTimeout} ms are over` });
+      })
+      .finally(() => progress.end());
     if (output.isJson) return output.json(result);
     show(output, result);
   },

@@ -50,6 +50,13 @@ export function parseDuration(given: GivenText): number {
   throw wrongValue(given, `a duration of at most ${MAX_DAYS}d`);
 }
 
+/** How long something is valid, in milliseconds: from a second on. */
+export function parseLife(given: GivenText): number {
+  const lifeMs = parseDuration(given);
+  if (lifeMs >= 1_000) return lifeMs;
+  throw wrongValue(given, "a duration of at least 1s");
+}
+
 /** Upper bound of a timer of Node. A longer one fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
