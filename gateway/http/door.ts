@@ -59,8 +59,6 @@ export function httpDoor({ address, ...options }: HttpDoorOptions): Door {
       options.own.close();
       webSockets.drain();
       const grace = aborted(AbortSignal.timeout(graceMs));
-      // Connections that wait to be taken would be reset with the socket that listens. They are taken, and their requests refused.
-      await turn();
       stopListening();
       await Promise.race([options.dispatcher.idle(), grace]);
       // A request that is on its way would be lost with its connection. It is read, and refused.
