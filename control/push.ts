@@ -103,10 +103,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   const registry = await openRegistry(nats);
   const base = await registry.specs.get(name);
   if (isService(base)) {
-    throw new NarunError("PUSH_CONFLICT", {
-      detail: `${name} is a service that narun did not build; choose another name, or remove the service first`,
-      name,
-    });
+    throw new NarunError("NAME_TAKEN", { detail: `${name} is a service that narun did not build`, name });
   }
   const [missingServices, queueProblems] = await Promise.all([
     findMissingServices(registry, build),
