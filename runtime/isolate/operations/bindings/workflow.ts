@@ -71,9 +71,7 @@ export function createWorkflowOperations({
       const input = await sealed.sealInput(name, clear);
       const waitMs = readWait(waitValue);
       let isNew = false;
-      const begin = async () => {
-        isNew = await journals.send(name, input, true);
-      };
+      const begin = async () => (isNew = await journals.send(name, input, true));
       if (waitMs > 0) {
         const ended = await journals.end(name, waitMs, begin);
         return [isNew, ended ? JSON.stringify(await sealed.openRecord(name, ended.record)) : undefined];
