@@ -15,12 +15,11 @@ import {
 } from "../../../../contracts/index.ts";
 import { createHeaders, Journals, type Nats, toMessage, type WorkflowName } from "../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
-import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { tellingAway } from "./journal-failure.ts";
 import { createSealedJournals, type SealedJournals } from "./sealed-journals.ts";
 import { createSealing } from "./sealing.ts";
-import { inTrace, readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
+import { inTrace, readId, readInput, readNumber, readPayload, readWait } from "./workflow-arguments.ts";
 import { WorkflowRuns } from "./workflow-runs.ts";
 
 /** The states of a workflow that has ended. */
@@ -60,7 +59,7 @@ export function createWorkflowOperations({
       const clear = readPayload(recordValue, "a record", mostBytes);
       const before = readSequence(after);
       const record = readPayload(await sealed.sealRecord(name, clear, before), "a record", mostBytes);
-      const due = readWhole(dueValue, { name: "due", min: 0, max: MAX_TIME_MS });
+      const due = readNumber(dueValue, { name: "due", min: 0, max: MAX_TIME_MS });
       const seq = await journals.append(name, record, before, due);
       if (seq !== undefined && ENDS.has(state)) journals.tellEnd(name, seq, record);
       return seq;
@@ -174,7 +173,7 @@ function createReadOperations({ journals, nats, nameOf, sealed }: ReadParts): Ho
 }
 
 function readSequence(value: unknown): number {
-  return readWhole(value, { name: "a sequence", min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
+  return readNumber(value, { name: "a sequence", min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
 }
 
 /** The end of the year 9999. */
