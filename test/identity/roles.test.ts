@@ -1,7 +1,7 @@
 /** Each role of contracts/identity/roles.ts at a real server: its rights and their end. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Role } from "../../contracts/index.ts";
-import { ensureJournals, Journals, type Nats, NoReplyError } from "../../nats/index.ts";
+import { connectNats, ensureJournals, Journals, type Nats, NoReplyError } from "../../nats/index.ts";
 import { JournalWrites } from "../../nats/journals/journal-writes.ts";
 import { type ClosedWorld, startClosedWorld } from "./closed-world.ts";
 
@@ -189,9 +189,13 @@ describe("subscribe", () => {
 });
 
 it("a host finds its record of a workflow where the acknowledgement was lost", async () => {
-  const [node, host] = [users.get("node"), users.get("host")];
-  if (node === undefined || host === undefined) throw new Error("no logins");
+  const node = users.get("node");
+  if (node === undefined) throw new Error("no login");
   await ensureJournals(node);
+  const creds = world.creds("host", { name: "another-host", tags: ["fn:hello", "wf:hello"] });
+  // A host is told its world by its runner.
+  const login = { creds, ca: world.ca };
+  const host = await connectNats({ url: world.nats, login, name: "host", worldId: node.world.id });
   const writes = new JournalWrites(host);
   const journals = new Journals(host, {
     alone: (write) => writes.alone(write),
@@ -205,4 +209,5 @@ it("a host finds its record of a workflow where the acknowledgement was lost", a
   const stored = await new Journals(node).lastOf("narun.w.hello.lost.log");
   expect(seq).toBe(stored?.seq);
   expect(stored?.text).toBe(record);
+  await host.close();
 });
