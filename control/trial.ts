@@ -24,10 +24,23 @@ export interface TrialOptions {
   signal?: AbortSignal | undefined;
   /** Called before a node is asked. */
   onNode?: (node: string) => void;
+  /** The nodes to ask, where they were looked for before. They are looked for again where none was there. */
+  candidates?: Candidates | undefined;
+}
+
+/** The nodes to ask, and why the revision stays untried if all of them refuse. */
+export interface Candidates {
+  nodes: readonly string[];
+  why: WhyUntried;
 }
 
 /** How long a node may take to answer: a busy machine is slow to start a process. It ends a looping module earlier by itself. */
 const TRIAL_TIMEOUT_MS = 45_000;
+
+/** How long a node is not asked again: during an election, and after that. */
+const AGAIN_MS = 1_000;
+const OFTEN = 12;
+const SELDOM_MS = 5_000;
 
 /** Refusals that do not blame the function: another node may accept it. */
 const REFUSALS = new Set(["MODE_UNSUPPORTED", "NODE_FULL", "NODE_STOPPING"]);
@@ -39,9 +52,10 @@ const REFUSALS = new Set(["MODE_UNSUPPORTED", "NODE_FULL", "NODE_STOPPING"]);
 export async function tryRevision(
   nats: Nats,
   { mode, ...trial }: Trial & { mode: Mode },
-  { signal, onNode }: TrialOptions = {},
+  { signal, onNode, candidates }: TrialOptions = {},
 ): Promise<TrialResult> {
-  const { nodes, why } = await findNodes(nats, trial.function, mode);
+  const isKnown = candidates !== undefined && candidates.nodes.length > 0;
+  const { nodes, why } = isKnown ? candidates : await findCandidates(nats, { name: trial.function, mode });
   let last: TrialResult = { outcome: "untried", why };
   for (const node of nodes) {
     signal?.throwIfAborted();
@@ -71,12 +85,11 @@ export function createTrialError({ node, code, message, stack }: TrialResult & {
   });
 }
 
-/** The nodes to ask, and why the revision stays untried if all of them refuse. */
-async function findNodes(
+/** The nodes that may try a function. */
+export async function findCandidates(
   nats: Nats,
-  name: string,
-  mode: Mode,
-): Promise<{ nodes: string[]; why: WhyUntried }> {
+  { name, mode }: { name: string; mode: Mode },
+): Promise<Candidates> {
   const states = await (await openNodeStates(nats)).list();
   const running = states.flatMap((read) =>
     read.ok && read.value.status === "running" && read.value.capacity !== undefined
@@ -88,15 +101,33 @@ async function findNodes(
   return { nodes: rankNodes(name, eligible).map(({ node }) => node), why };
 }
 
-async function ask(
-  nats: Nats,
-  node: string,
-  trial: Trial,
-): Promise<TrialReply | "no-responders" | "timeout"> {
+type Answer = TrialReply | "no-responders" | "timeout";
+
+/**
+ * Asks a node, and asks again for as long as it says nothing: a request, or its reply, is lost with the server that had it. The node evaluates a
+ * revision once for all who ask meanwhile. A node that was lost or cut off has no responders by then.
+ */
+async function ask(nats: Nats, node: string, trial: Trial): Promise<Answer> {
+  const endsAtMs = performance.now() + TRIAL_TIMEOUT_MS;
+  const answered = Promise.withResolvers<Answer>();
+  const begin = () => askOnce(nats, node, trial, endsAtMs).then(answered.resolve, answered.reject);
+  let timer: NodeJS.Timeout;
+  const beginLater = (times: number) => {
+    const waitMs = times < OFTEN ? AGAIN_MS : SELDOM_MS;
+    timer = setTimeout(() => {
+      void begin();
+      beginLater(times + 1);
+    }, waitMs);
+  };
+  void begin();
+  beginLater(0);
+  return answered.promise.finally(() => clearTimeout(timer));
+}
+
+async function askOnce(nats: Nats, node: string, trial: Trial, endsAtMs: number): Promise<Answer> {
   try {
-    const reply = await nats.request(subjects.trial(node), JSON.stringify(trial), {
-      timeoutMs: TRIAL_TIMEOUT_MS,
-    });
+    const timeoutMs = endsAtMs - performance.now();
+    const reply = await nats.request(subjects.trial(node), JSON.stringify(trial), { timeoutMs });
     return TrialReplySchema.parse(JSON.parse(reply.text()));
   } catch (error) {
     if (!(error instanceof NoReplyError)) throw error;

@@ -42,8 +42,10 @@ export {
   MICROTASKS_GLOBAL,
   PLATFORM_FILE,
   PostOp,
+  placeBehind,
   splitHeaderBlock,
   TRIGGERS,
+  WINDOW_GAP_BYTES,
 } from "./host/boundary.ts";
 export { splitCalls } from "./host/joined-calls.ts";
 export { callTrigger, type Take } from "./triggers/handlers.ts";

@@ -35,7 +35,7 @@ export const EnterOp = {
   /**
    * (inbound stream id, ArrayBuffer | number of bytes in the window, undefined | window): more bytes, within the credit. The
    * window is a SharedArrayBuffer of `INBOUND_WINDOW_BYTES`. From then on bytes may lie in it, one behind the other, round and
-   * round.
+   * round (`placeBehind`).
    */
   chunk: 4,
   /** (inbound stream id, undefined | why it broke): the stream is over. */
@@ -74,10 +74,24 @@ export function beginsRequest(op: number): boolean {
   return op === EnterOp.request || op === EnterOp.trigger;
 }
 
+/**
+ * Bytes from which a part of a window ends at a multiple of 8, and the next part begins there. V8 copies memory that is shared
+ * word by word where both places are such multiples, and else byte by byte.
+ */
+const ALIGNED_BYTES = 4 * 1024;
+/** Upper bound of the bytes of a window that such ends leave empty: 7 of 4,096, in windows of up to 512 KiB. */
+export const WINDOW_GAP_BYTES = 1024;
+
 /** How many bytes the reader of an inbound stream grants at first. From then on it grants the bytes that it has read. */
 export const INBOUND_CREDIT_BYTES = 256 * 1024;
 /** The size of an inbound window: bytes that came with the message that began a stream have no credit. */
-export const INBOUND_WINDOW_BYTES = INBOUND_CREDIT_BYTES + 128 * 1024;
+export const INBOUND_WINDOW_BYTES = INBOUND_CREDIT_BYTES + 128 * 1024 + WINDOW_GAP_BYTES;
+
+/** Where the next part lies in a window of so many bytes, a multiple of 8, behind a part that both sides know of. */
+export function placeBehind(at: number, bytes: number, windowBytes: number): number {
+  const end = at + bytes;
+  return (bytes < ALIGNED_BYTES ? end : end + (-end & 7)) % windowBytes;
+}
 
 /** Isolate to host. */
 export const PostOp = {

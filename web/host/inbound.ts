@@ -9,7 +9,7 @@
  */
 
 import { currentOwner, setOwner } from "../start/owner.ts";
-import { INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, PostOp } from "./boundary.ts";
+import { INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, PostOp, placeBehind } from "./boundary.ts";
 import { postToHost } from "./host-link.ts";
 
 const MAX_JOINED_BYTES = 1024;
@@ -54,12 +54,8 @@ export class Inbound {
 
   /** The next bytes, or undefined at the end. Rejects with a TypeError if the stream broke. */
   read(): Promise<Uint8Array<ArrayBuffer> | undefined> {
-    const chunk = this.#chunks.shift();
-    if (chunk !== undefined) {
-      const own = this.#own(chunk);
-      this.#consume(own.byteLength);
-      return Promise.resolve(own);
-    }
+    const chunk = this.take();
+    if (chunk !== undefined) return Promise.resolve(chunk);
     if (this.#broken !== undefined) return Promise.reject(new TypeError(this.#broken));
     if (this.#isOver) return Promise.resolve(undefined);
     if (this.#granted === 0) {
@@ -68,6 +64,15 @@ export class Inbound {
     }
     this.#reader = Promise.withResolvers();
     return this.#reader.promise;
+  }
+
+  /** The next bytes, where they have come: they cost no promise then. */
+  take(): Uint8Array<ArrayBuffer> | undefined {
+    const chunk = this.#chunks.shift();
+    if (chunk === undefined) return undefined;
+    const own = this.#own(chunk);
+    this.#consume(own.byteLength);
+    return own;
   }
 
   /** Cancels the rest. */
@@ -104,12 +109,13 @@ export class Inbound {
   /** So many more bytes are in the window. */
   pushShared(bytes: number, window: unknown): void {
     if (window !== undefined) this.#window = window as SharedArrayBuffer;
+    let at = this.#windowAt;
+    this.#windowAt = placeBehind(at, bytes, INBOUND_WINDOW_BYTES);
     for (let left = bytes; left > 0; ) {
-      const at = this.#windowAt;
       const byteLength = min(left, INBOUND_WINDOW_BYTES - at, MAX_CHUNK_BYTES);
-      this.#windowAt = (at + byteLength) % INBOUND_WINDOW_BYTES;
-      left -= byteLength;
       this.push(new Place(at, byteLength));
+      at = (at + byteLength) % INBOUND_WINDOW_BYTES;
+      left -= byteLength;
     }
   }
 

@@ -9,7 +9,7 @@
  * I3  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
  */
 import { CreditWindow } from "../../../streams/index.ts";
-import { EnterOp, INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES } from "../../../web/index.ts";
+import { EnterOp, INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, WINDOW_GAP_BYTES } from "../../../web/index.ts";
 import { InboundRing, OutboundRing } from "./ring.ts";
 
 /** A stream to the isolate. Its owner pushes bytes within the credit. */
@@ -177,8 +177,6 @@ class OpenInbound implements Inbound {
   #carriedBytes = 0;
   #ring: InboundRing | undefined;
   #isRingKnown = false;
-  /** Bytes in the ring that the isolate was not told of. */
-  #untoldBytes = 0;
   #isOver = false;
 
   constructor(options: OpenInboundOptions) {
@@ -204,14 +202,12 @@ class OpenInbound implements Inbound {
     this.#ring ??= new InboundRing(INBOUND_WINDOW_BYTES);
     this.#ring.put(bytes);
     this.#count(size);
-    this.#untoldBytes += size;
     return true;
   }
 
   flush(): void {
-    const bytes = this.#untoldBytes;
+    const bytes = this.#ring?.cut() ?? 0;
     if (bytes === 0 || this.#isOver) return;
-    this.#untoldBytes = 0;
     const { enter, owner, id } = this.#options;
     if (this.#isRingKnown) enter(owner, EnterOp.chunk, id, bytes);
     else enter(owner, EnterOp.chunk, id, bytes, this.#ring?.memory);
@@ -242,7 +238,7 @@ class OpenInbound implements Inbound {
 
   /** The free part of the ring. The isolate has read all that it has granted beyond its first grant. */
   get #freeBytes(): number {
-    return INBOUND_WINDOW_BYTES - INBOUND_CREDIT_BYTES + this.#credit;
+    return INBOUND_WINDOW_BYTES - WINDOW_GAP_BYTES - INBOUND_CREDIT_BYTES + this.#credit;
   }
 
   #count(bytes: number): void {
@@ -327,7 +323,7 @@ class OpenOutbound implements Outbound {
     if (this.#ring !== undefined || !this.#mayUseRing()) {
       enter(owner, EnterOp.credit, id, bytes);
     } else {
-      const memory = new SharedArrayBuffer(RING_BYTES);
+      const memory = new SharedArrayBuffer(RING_BYTES + WINDOW_GAP_BYTES);
       this.#ring = new OutboundRing(memory);
       enter(owner, EnterOp.credit, id, bytes, memory);
     }

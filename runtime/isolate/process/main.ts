@@ -4,9 +4,10 @@
  *
  * When the runner dies the IPC channel closes: the host drains its instances and ends, so that no orphan is left.
  */
-import { messageOf, orphans } from "../../../contracts/index.ts";
+import { messageOf } from "../../../contracts/index.ts";
 import type { LoginTexts } from "../../../nats/index.ts";
-import type { TrialOutcome } from "../../host.ts";
+import type { TrialOrder, TrialOutcome } from "../../host.ts";
+import { closeTrial } from "../../instance/closed-failure.ts";
 import type { Instance } from "../../instance/instance.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
 import { startInstance } from "../../instance/start-instance.ts";
@@ -14,6 +15,7 @@ import { createEngine, type Isolate } from "../engine.ts";
 import type { InspectorChannel } from "../inspector/inspector-channel.ts";
 import type { ToHost } from "../ipc.ts";
 import { createOperations } from "../operations/operations.ts";
+import { compiledCode } from "./compiled-code.ts";
 import {
   closeHostParts,
   failed,
@@ -26,7 +28,7 @@ import {
 import { IsolateSandbox } from "./isolate-sandbox.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { QuietMemory } from "./quiet-memory.ts";
-import { endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
+import { endAfterRunner, endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
 import { tryBundle } from "./trial.ts";
 import { createBlindWatchdog, createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -65,18 +67,19 @@ process.on("message", (message: ToHost) => {
     void send({ type: "failed", message: messageOf(error) }).then(endAtOnce);
   });
 });
-process.on("disconnect", () => void stop(orphans.graceMs));
+endAfterRunner(stop);
 // The terminal's Ctrl-C reaches the whole process group: the runner decides when its hosts end.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
 // By default the signal ends the process, as Node's inspector is off.
 process.on("SIGUSR1", () => undefined);
-send({ type: "up" });
+send({ type: "up", lacksCode: compiledCode?.isLacking === true });
 
 async function receive(message: ToHost): Promise<void> {
   switch (message.type) {
     case "init":
       running = await initialise(message);
+      if (message.compile !== undefined) await compile(running, message.compile);
       return send({ type: "ready" });
     case "login":
       login = message.login;
@@ -127,21 +130,29 @@ async function initialise(order: Extract<ToHost, { type: "init" }>): Promise<Run
   };
 }
 
-async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
-  if (running === undefined || stopping !== undefined) return refused;
-  return tryBundle(
+/** Makes the code of this program for other hosts. A trial that fails leaves some functions out of it. */
+async function compile(parts: Running, trial: TrialOrder): Promise<void> {
+  await tryIn(parts, trial);
+  if (compiledCode !== undefined) await send({ type: "compiled", code: compiledCode.create() });
+}
+
+function tried(order: TrialOrder): Promise<TrialOutcome> {
+  return running === undefined || stopping !== undefined ? Promise.resolve(refused) : tryIn(running, order);
+}
+
+async function tryIn(parts: Running, order: TrialOrder): Promise<TrialOutcome> {
+  const { config } = order;
+  const sealer = parts.keys.sealerOf(config.name);
+  const { node, nats } = parts;
+  const outcome = await tryBundle(
     {
-      ...running,
-      operations: createOperations({
-        ...running,
-        config: order.config,
-        sealer: running.keys.sealerOf(order.config.name),
-        log: () => undefined,
-      }),
-      adopted: (isolate) => owners.set(isolate, order.config.name),
+      ...parts,
+      operations: createOperations({ ...parts, config, sealer, log: () => undefined }),
+      adopted: (isolate) => owners.set(isolate, config.name),
     },
     order,
   ).catch(failed);
+  return closeTrial(outcome, { node, nats, config, sealer });
 }
 
 async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
@@ -163,7 +174,8 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     },
     onRunaway: (isolate: Isolate) => retire("it was ended, and goes on", isolate, RUNAWAY_GRACE_MS),
   };
-  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, ...order };
+  const sealer = running.keys.sealerOf(order.config.name);
+  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, sealer, ...order };
   const place = door?.nextPlace();
   const areStarting = () => starts.size > 0;
   await startReported({
@@ -212,13 +224,14 @@ function stop(graceMs: number): Promise<void> {
 }
 
 async function stopOnce(graceMs: number): Promise<void> {
-  // A start ends first: its instance is drained with the others.
-  await Promise.allSettled(starts);
-  await Promise.all(
-    [...instances.values()].map(({ life }) =>
-      life.drain({ reason: "shutdown", graceMs, closesSockets: false }),
-    ),
-  );
+  const drainAll = () =>
+    Promise.all(
+      [...instances.values()].map(({ life }) =>
+        life.drain({ reason: "shutdown", graceMs, closesSockets: false }),
+      ),
+    );
+  // The instance of a start under way is drained when it is there.
+  await Promise.all([drainAll(), Promise.allSettled(starts).then(drainAll)]);
   running?.pool.close();
   if (running !== undefined) await closeHostParts(running);
   // The last message has to leave the process first.
