@@ -108,7 +108,7 @@ export function batchAnswerOf(answer: Message, count: number): BatchAnswer {
 
 interface AckBody {
   seq?: number;
-  /** Of a batch: its messages. */
+  /** The number of messages of a batch. */
   count?: number;
   error?: { err_code?: number; description?: string };
 }

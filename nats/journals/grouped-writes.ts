@@ -8,7 +8,7 @@
  * G2  A batch without a clear answer may be stored: its writes are rejected, and their senders look (journal.ts, I2).
  * G3  Writes with one key leave in their order, and a batch has one of them at most: the server refuses a second condition on a
  *     subject.
- * G4  The messages of a batch are stored one behind the other: the sequence of the last one tells those of all.
+ * G4  The messages of a batch are stored one behind the other: the last sequence tells all of them.
  * G5  A write waits for `SET_MS` at most for those before it.
  */
 import type { Headers } from "../../contracts/index.ts";
@@ -21,7 +21,7 @@ export interface JournalWrite {
 
 /** A server's answer to a write. */
 export interface Ack {
-  /** Of its last message. Undefined: another message is there. */
+  /** The sequence of the last message. Undefined: another message is there. */
   seq: number | undefined;
 }
 
@@ -98,7 +98,7 @@ export class GroupedWrites {
     this.#beginLimit();
   }
 
-  /** The writes that wait leave now, as the ones that come. */
+  /** Sends the waiting writes. Later ones leave at once. */
   #endGrouping(): void {
     this.#isGrouping = false;
     clearTimeout(this.#limit);

@@ -1,6 +1,6 @@
 /**
  * Whether writes are better sent together, by how long they take. An atomic batch costs the server the same few milliseconds for
- * one message and for thirty; a plain message costs what its disk takes to sync, or next to nothing where it is synced later.
+ * one message and for thirty; a plain message costs one sync of the disk, or next to nothing where the sync comes later.
  *
  * The time of a plain message is the server's own: messages that were sent together are stored one after the other, and the server
  * notes when. The time that one waits for an acknowledgement would not do: on a busy machine it is that of the waiting process.
@@ -35,7 +35,7 @@ export class WritePace implements Pace {
 
   noteBatch(tookMs: number, nowMs: number): void {
     const isFirst = nowMs - this.#batchAtMs > BATCH_COUNTS_MS;
-    // One that took long by chance does not end the trial.
+    // A first batch that took long by chance does not end the trial.
     this.#batchMs = isFirst ? Math.min(tookMs, 2 * EXPECTED_BATCH_MS) : toward(this.#batchMs, tookMs);
     this.#batchAtMs = nowMs;
   }
@@ -63,7 +63,7 @@ export class WritePace implements Pace {
     return nowMs - this.#aloneAtMs > ALONE_COUNTS_MS;
   }
 
-  /** Writes that wait for a measurement leave more slowly: one that fails is not repeated at once. */
+  /** A measurement slows the writes down: after a failure the next trial waits. */
   #mayTry(nowMs: number): boolean {
     if (nowMs - this.#triedAtMs < ALONE_COUNTS_MS) return false;
     this.#triedAtMs = nowMs;

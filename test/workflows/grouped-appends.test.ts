@@ -63,7 +63,7 @@ it("are told their own sequences, and only a stale one is refused", async () => 
       expect(timer?.headers?.get("Nats-Schedule")).toEqual([`@at ${new Date(IN_AN_HOUR).toISOString()}`]);
     }
   }
-  // Nobody is stale now: the first one goes alone, and the others together.
+  // No append is stale now: the first goes alone, and the rest goes together.
   const again = await Promise.all(
     names.map((name, at) =>
       journals.append(name, recordOf("third"), (at === stale ? firsts[at] : seconds[at]) ?? 0),
@@ -91,7 +91,7 @@ it("are stored once where the server dies between, and none is told that is not 
       const seq = await append.catch(unclear);
       expect(seq, "nobody else appends").toBeDefined();
       if (typeof seq === "number") told.push({ id: name.id, text, seq });
-      // One whose answers stay away reads the journal, as the next executor does.
+      // Without an answer the executor reads the journal, as its successor does.
       const last = typeof seq === "number" ? { seq, text } : await lastOf(name);
       after = last?.seq ?? 0;
       if (last?.text === text) n += 1;
