@@ -2,8 +2,8 @@
  * The journals of durable workflows, in one stream: what appends to them and reads them. contracts/workflow.ts has the messages and
  * the invariants.
  *
- * I1  An append is one request with one acknowledgement. A record and the timer that it sets are one atomic batch: the server stores
- *     both or none.
+ * I1  A record and the timer that it sets are one atomic batch: the server stores both or none. Appends of several workflows may
+ *     be one batch (grouped-writes.ts).
  * I2  An append without an answer may have been stored: its sender looks, before it appends again.
  * I3  The timer of a workflow has one subject: a new one takes the place of the one before.
  */
@@ -20,9 +20,11 @@ import {
 } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
-import { NoReplyError } from "../request.ts";
-import { type Ack, askSurely, TIMEOUT_MS, writeSurely } from "./asking.ts";
+import { appendSurely } from "./append-surely.ts";
+import { askSurely, TIMEOUT_MS } from "./asking.ts";
 import { readFresh } from "./fresh-read.ts";
+import type { Ack, JournalWrite } from "./grouped-writes.ts";
+import { type JournalWrites, journalWritesOf } from "./journal-writes.ts";
 import { type JournalEntry, readEntries } from "./read-journal.ts";
 
 /** The names of one workflow. */
@@ -39,17 +41,18 @@ export interface JournaledRecord {
 
 const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
 const MESSAGE_ID = "Nats-Msg-Id";
-/** How often a record is appended whose answer is lost. */
-const TRIES = 4;
 const { stream } = stores.workflows;
+
+type WriteWays = Pick<JournalWrites, "write" | "alone">;
 
 export class Journals {
   readonly #nats: Nats;
-  readonly #batchPrefix = Math.random().toString(36).slice(2, 10) + Date.now().toString(36);
-  #batches = 0;
+  readonly #writes: WriteWays;
 
-  constructor(nats: Nats) {
+  /** `writes`: the way of its writes. Default: that of all journals of the connection. */
+  constructor(nats: Nats, writes: WriteWays = journalWritesOf(nats)) {
     this.#nats = nats;
+    this.#writes = writes;
   }
 
   /**
@@ -58,26 +61,15 @@ export class Journals {
    */
   async append(name: WorkflowName, record: string, after: number, due?: number): Promise<number | undefined> {
     const subject = subjects.workflowLog(name.workflow, name.id);
-    const attempt = () => {
-      const headers = withField(EXPECTED, String(after));
-      return due === undefined
-        ? this.#write(subject, record, headers)
-        : this.#batch(name, { subject, record, headers }, due);
-    };
-    let isUnclear = false;
-    for (let tries = 1; ; tries++) {
-      try {
-        const { seq } = await attempt();
-        // In a cluster the condition may be broken by an earlier attempt of this very record.
-        if (seq !== undefined || !(isUnclear || this.#nats.cluster.isCluster)) return seq;
-      } catch (error) {
-        if (!(error instanceof NoReplyError) || tries === TRIES) throw error;
-      }
-      isUnclear = true;
-      const last = await this.#lastByLeader(subject);
-      if (last?.text === record && last.seq > after) return last.seq;
-      if ((last?.seq ?? 0) !== after) return undefined;
-    }
+    const write = () => this.#recordOf(name, record, after, due);
+    return appendSurely({
+      ...{ record, after },
+      // In a cluster the condition may be broken by an earlier attempt of this very record.
+      mayBeOwn: this.#nats.cluster.isCluster,
+      attempt: (isFirst) => (isFirst ? this.#writes.write(write()) : this.#writes.alone(write())),
+      // A host may not ask the leader. A server that is behind makes for another attempt, of the same condition.
+      last: () => (this.#nats.role === "host" ? this.lastOf(subject) : this.#lastByLeader(subject)),
+    });
   }
 
   /** Sends an input. `isStart`: only where there is none. False: there was one. */
@@ -148,11 +140,14 @@ export class Journals {
     return entries.filter(({ kind }) => kind === "in").map(toMessage);
   }
 
-  /** Waits until a workflow has ended, for `waitMs` at most; returns its last record as `last` does. `begin` runs once the wait stands. */
+  /**
+   * Waits until a workflow has ended, for `waitMs` at most; returns its last record as `last` does. `begin` runs once the wait stands,
+   * and tells whether it made the workflow.
+   */
   async end(
     name: WorkflowName,
     waitMs: number,
-    begin: () => Promise<unknown> = async () => undefined,
+    begin: () => Promise<boolean> = async () => false,
   ): Promise<JournaledRecord | null | undefined> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const subject = subjects.workflowEnd(name.workflow, name.id);
@@ -163,9 +158,12 @@ export class Journals {
     let ended: JournaledRecord | undefined;
     const timer = setTimeout(resolve, waitMs);
     try {
-      await begin();
-      const last = await this.last(name);
-      if (last === undefined || (last !== null && isFinal(last.record.state))) return last;
+      // One server has the subscription before the start. In a cluster another server may tell the end before it hears of it.
+      const isHeard = (await begin()) && !this.#nats.cluster.isCluster;
+      if (!isHeard) {
+        const last = await this.last(name);
+        if (last === undefined || (last !== null && isFinal(last.record.state))) return last;
+      }
       await promise;
       return ended ?? (await this.last(name));
     } finally {
@@ -238,35 +236,21 @@ export class Journals {
   }
 
   #write(subject: string, data: string, headers: Headers): Promise<Ack> {
-    if (this.#nats.cluster.isCluster && !headers.has(MESSAGE_ID))
-      headers.set(MESSAGE_ID, [crypto.randomUUID()]);
-    const options = { timeoutMs: TIMEOUT_MS, headers };
-    return writeSurely(this.#nats, () => this.#nats.request(subject, data, options));
+    const write = { key: subject, messages: [{ subject, data, headers }] };
+    // A batch has a rule of its own for ids.
+    return headers.has(MESSAGE_ID) ? this.#writes.alone(write) : this.#writes.write(write);
   }
 
-  /** The record and its timer. */
-  async #batch(
-    name: WorkflowName,
-    { subject, record, headers }: { subject: string; record: string; headers: Headers },
-    due: number,
-  ): Promise<Ack> {
-    const { world } = this.#nats;
-    const target = world.toWire(subjects.workflowInputs(name.workflow, name.id));
-    return writeSurely(this.#nats, () => {
-      this.#batches += 1;
-      const id = `${this.#batchPrefix}.${this.#batches.toString(36)}`;
-      const timer = createHeaders();
-      timer.set("Nats-Batch-Id", [id]);
-      timer.set("Nats-Batch-Sequence", ["1"]);
-      timer.set("Nats-Schedule", [`@at ${new Date(due).toISOString()}`]);
-      timer.set("Nats-Schedule-Target", [target]);
-      const last = new Map(headers);
-      last.set("Nats-Batch-Id", [id]);
-      last.set("Nats-Batch-Sequence", ["2"]);
-      last.set("Nats-Batch-Commit", ["1"]);
-      this.#nats.publish(subjects.workflowTimer(name.workflow, name.id), TIMER, timer);
-      return this.#nats.request(subject, record, { timeoutMs: TIMEOUT_MS, headers: last });
-    });
+  /** A record, behind its timer. */
+  #recordOf(name: WorkflowName, record: string, after: number, due: number | undefined): JournalWrite {
+    const { workflow, id } = name;
+    const subject = subjects.workflowLog(workflow, id);
+    const message = { subject, data: record, headers: withField(EXPECTED, String(after)) };
+    if (due === undefined) return { key: subject, messages: [message] };
+    const timer = withField("Nats-Schedule", `@at ${new Date(due).toISOString()}`);
+    timer.set("Nats-Schedule-Target", [this.#nats.world.toWire(subjects.workflowInputs(workflow, id))]);
+    const setting = { subject: subjects.workflowTimer(workflow, id), data: TIMER, headers: timer };
+    return { key: subject, messages: [setting, message] };
   }
 }
 

@@ -1,7 +1,8 @@
 /** Each role of contracts/identity/roles.ts at a real server: its rights and their end. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Role } from "../../contracts/index.ts";
-import type { Nats } from "../../nats/index.ts";
+import { connectNats, ensureJournals, Journals, type Nats, NoReplyError } from "../../nats/index.ts";
+import { JournalWrites } from "../../nats/journals/journal-writes.ts";
 import { type ClosedWorld, startClosedWorld } from "./closed-world.ts";
 
 type Tested = Exclude<Role, "join"> | "join";
@@ -185,4 +186,28 @@ describe("subscribe", () => {
     [`${W}.en.*.other.sold`, ["gateway", "node", "cli"]],
     ["$NARUN.join", ["cli"]],
   ])("%s: %j", async (subject, roles) => expect(await maySubscribe(subject)).toEqual(roles));
+});
+
+it("a host finds its record of a workflow where the acknowledgement was lost", async () => {
+  const node = users.get("node");
+  if (node === undefined) throw new Error("no login");
+  await ensureJournals(node);
+  const creds = world.creds("host", { name: "another-host", tags: ["fn:hello", "wf:hello"] });
+  // A host is told its world by its runner.
+  const login = { creds, ca: world.ca };
+  const host = await connectNats({ url: world.nats, login, name: "host", worldId: node.world.id });
+  const writes = new JournalWrites(host);
+  const journals = new Journals(host, {
+    alone: (write) => writes.alone(write),
+    write: async (write) => {
+      await writes.alone(write);
+      throw new NoReplyError("timeout", "the acknowledgement is lost");
+    },
+  });
+  const record = JSON.stringify({ at: 1, seen: 1, state: "running" });
+  const seq = await journals.append({ workflow: "hello", id: "lost" }, record, 0);
+  const stored = await new Journals(node).lastOf("narun.w.hello.lost.log");
+  expect(seq).toBe(stored?.seq);
+  expect(stored?.text).toBe(record);
+  await host.close();
 });

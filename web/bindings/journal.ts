@@ -27,7 +27,8 @@ export class Journal {
   }
 
   append(id: string, record: { state: string; due?: number }, after: number): Promise<unknown> {
-    return callBinding("workflow.append", id, JSON.stringify(record), after, record.due, record.state);
+    const { due, state } = record;
+    return callBinding("workflow.append", id, JSON.stringify(record), textOf(after), textOf(due), state);
   }
 
   async start(workflow: string, id: string, input: unknown, waitMs: number): Promise<unknown> {
@@ -36,7 +37,7 @@ export class Journal {
       workflow,
       id,
       JSON.stringify(input),
-      waitMs,
+      textOf(waitMs),
     )) as [boolean, string | undefined];
     return { isNew, record: record === undefined ? undefined : JSON.parse(record) };
   }
@@ -73,4 +74,9 @@ export class Journal {
   drained(callback: () => void): void {
     drained(callback);
   }
+}
+
+/** Calls whose values are texts leave together (web/host/joined-calls.ts). */
+function textOf(value: number | undefined): string | undefined {
+  return value === undefined ? undefined : `${value}`;
 }

@@ -20,8 +20,14 @@ export function readPayload(value: unknown, label: string, mostBytes: number): s
   );
 }
 
+/** A whole number that may have come as a text. */
+export function readNumber(value: unknown, bounds: { name: string; min: number; max: number }) {
+  const isDigits = typeof value === "string" && /^\d{1,16}$/.test(value);
+  return readWhole(isDigits ? Number(value) : value, bounds);
+}
+
 export function readWait(value: unknown): number {
-  const waitMs = readWhole(value, { name: "waitMs", min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
+  const waitMs = readNumber(value, { name: "waitMs", min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
   return Math.min(waitMs, MAX_WAIT_MS);
 }
 

@@ -22,12 +22,11 @@ import {
   type WorkflowName,
 } from "../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
-import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
 import { tellingAway } from "./journal-failure.ts";
 import { createSealedJournals, type SealedJournals } from "./sealed-journals.ts";
 import { createSealing } from "./sealing.ts";
-import { inTrace, readId, readInput, readPayload, readWait } from "./workflow-arguments.ts";
+import { inTrace, readId, readInput, readNumber, readPayload, readWait } from "./workflow-arguments.ts";
 import { WorkflowRuns } from "./workflow-runs.ts";
 
 /** The states of a workflow that has ended. */
@@ -71,7 +70,7 @@ export function createWorkflowOperations({
       const clear = readPayload(recordValue, "a record", mostBytes);
       const before = readSequence(after);
       const record = readPayload(await sealed.sealRecord(name, clear, before), "a record", mostBytes);
-      const due = readWhole(dueValue, { name: "due", min: 0, max: MAX_TIME_MS });
+      const due = readNumber(dueValue, { name: "due", min: 0, max: MAX_TIME_MS });
       const seq = await journals.append(name, record, before, due);
       if (seq !== undefined && ENDS.has(state)) journals.tellEnd(name, seq, record);
       return seq;
@@ -82,9 +81,7 @@ export function createWorkflowOperations({
       const input = await sealed.sealInput(name, clear);
       const waitMs = readWait(waitValue);
       let isNew = false;
-      const begin = async () => {
-        isNew = await journals.send(name, input, true);
-      };
+      const begin = async () => (isNew = await journals.send(name, input, true));
       if (waitMs > 0) {
         const ended = await journals.end(name, waitMs, begin);
         return [isNew, ended ? JSON.stringify(await sealed.openRecord(name, ended.record)) : undefined];
@@ -197,7 +194,7 @@ function createReadOperations({ journals, nats, nameOf, sealed }: ReadParts): Ho
 }
 
 function readSequence(value: unknown): number {
-  return readWhole(value, { name: "a sequence", min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
+  return readNumber(value, { name: "a sequence", min: 0, max: Number.MAX_SAFE_INTEGER }) ?? 0;
 }
 
 /** The end of the year 9999. */
