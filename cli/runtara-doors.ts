@@ -17,7 +17,7 @@ import {
   startRuntaraHttp,
   startRuntaraRunner,
 } from "../runtara/index.ts";
-import { createProgramLog, type Exec } from "../runtime/index.ts";
+import { createFunctionLog, type Exec } from "../runtime/index.ts";
 import { version } from "./version.ts";
 import type { RuntaraAddresses } from "./world/runtara-addresses.ts";
 
@@ -83,7 +83,7 @@ async function startLogged(
   order: ProgramOrder,
 ): Promise<RunningProgram> {
   const { instance, revision, config, id } = order;
-  const log = createProgramLog({ nats, node, config, instance, revision });
+  const log = createFunctionLog({ nats, node, config, instance, revision });
   const job = await exec.startJob({
     ...order,
     onLine(level, line, stream) {

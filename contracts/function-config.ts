@@ -154,6 +154,8 @@ const FileSchema = z.strictObject({
   eventReaders: EventReadersSchema.optional(),
   /** `fetch`: whether requests to other servers carry on the trace of their request. Default: they do. */
   traces: z.strictObject({ fetch: z.boolean() }).optional(),
+  /** The text of its log lines is sealed for this label. Default: it is in clear. */
+  logs: z.strictObject({ seal: LabelSchema }).optional(),
   /** Its default export is `workflow(…)`. `true`: with the default settings. */
   workflow: WorkflowSchema,
   /** Functions of one trust group share a sandbox process on a node. */

@@ -109,5 +109,7 @@ export type SealPlace =
   | readonly ["call", service: string, action: string, "response", id: string, status: string]
   | readonly ["event", subject: string, type: string]
   | readonly ["journal", workflow: string, id: string, ...part: string[]]
+  /** `facts`: all that is in clear of a line. */
+  | readonly ["log", service: string, instance: string, ...facts: string[]]
   | readonly ["wrap", label: string, kid: string]
   | readonly ["file", name: string];

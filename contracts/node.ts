@@ -1,7 +1,13 @@
 import { z } from "zod";
 import { MODES } from "./function-config.ts";
 
-const InstanceSummarySchema = z.looseObject({ id: z.string(), function: z.string(), revision: z.string() });
+const InstanceSummarySchema = z.looseObject({
+  id: z.string(),
+  function: z.string(),
+  revision: z.string(),
+  /** It is not ready yet: its module is evaluated, or its `onStart` runs. */
+  isStarting: z.boolean().optional(),
+});
 type InstanceSummary = z.infer<typeof InstanceSummarySchema>;
 
 /**

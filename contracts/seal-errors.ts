@@ -104,6 +104,11 @@ export const sealErrors = {
       "Seal each call anew, with an id of its own. Actions that are `idempotent` or `readOnly` take copies. A copy that nobody sent on purpose is an attack.",
     status: 409,
   },
+  LOG_NOT_SEALED: {
+    title: "Lines of a sealed log were dropped: they could not be sealed",
+    solve:
+      "The line ends with the code of the fault, most often a revoked label: grant it again (`narun keys grant`), or take `logs:` out of narun.yaml.",
+  },
   CLEAR_REFUSED: {
     title: "The revision would leave in clear what the live one seals",
     solve:

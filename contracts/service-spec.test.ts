@@ -115,6 +115,8 @@ describe("the spec of a service", () => {
     ],
     ["metrics: { prot: 1 }", '2 metrics.prot: unknown key "prot"; did you mean "port"?'],
     ["landlock: { dns: true }", expect.stringContaining("write `mode: landlock`")],
+    // Its log cannot be sealed, and is not taken in clear instead.
+    ["logs: { seal: payments }", expect.stringContaining('unknown key "logs"')],
     ["scale: { min: 1 }\nnodes: [{ name: n1 }]", expect.stringContaining("take one of them out")],
   ])("is refused as its author writes it with %j", (line, expected) => {
     expect(issuesOf(`name: a\n${line}\n`)).toEqual([expected]);

@@ -19,7 +19,7 @@ export interface Cleared {
 }
 
 export interface NextRevision {
-  config: Pick<FunctionConfig, "name" | "bindings" | "workflow">;
+  config: Pick<FunctionConfig, "name" | "bindings" | "logs" | "workflow">;
   /** Undefined: no node has tried it, or it is no service. */
   description: ServiceDescription | undefined;
   /** Whether a node has tried it. */
@@ -61,6 +61,8 @@ function findCleared(live: FunctionSpec, { config, description, isTried }: NextR
     const isClear = bindings.some((one) => one.seal === undefined && isSameTarget(one, binding));
     if (label !== undefined && isClear) cleared.push({ place: `the binding ${binding.name}`, label });
   }
+  if (live.logs !== undefined && config.logs === undefined)
+    cleared.push({ place: "the log", label: live.logs.seal });
   const label = live.workflow?.seal;
   if (label !== undefined && config.workflow !== undefined && config.workflow.seal === undefined)
     cleared.push({ place: "the workflow's journal", label });

@@ -16,6 +16,7 @@ import { findNodes, type KnownNode, takesWork } from "./nodes.ts";
 import { liveSpec } from "./registry.ts";
 
 /**
+ * - `created`: a node has made its first instance, which is not ready: its `onStart` has not ended;
  * - `initialised`: a node has read its description, and the next request starts an instance;
  * - `running`: an instance takes requests;
  * - `paused`: by `narun services pause`, and no instance is left;
@@ -25,6 +26,7 @@ import { liveSpec } from "./registry.ts";
  * - `waiting`: a service that it requires is missing, or is none of the above that serves.
  */
 export type ServiceState =
+  | "created"
   | "initialised"
   | "running"
   | "paused"
@@ -203,7 +205,12 @@ function stateOf(spec: FunctionSpec, { here, waitsFor, error, nodes }: StateFact
   if (error !== undefined) return "failed";
   if (here.length > 0) return "stopping";
   if (!nodes.some((node) => takesWork(node, spec.mode))) return "stopped";
+  if (nodes.some((node) => isMaking(node, spec))) return "created";
   return waitsFor.length > 0 ? "waiting" : "initialised";
+}
+
+function isMaking({ state, isLost }: KnownNode, { name }: FunctionSpec): boolean {
+  return !isLost && (state.instances ?? []).some((one) => one.function === name && one.isStarting === true);
 }
 
 /** Whether requests to a service can be answered, now or after a start. A program that is not deployed can answer, too. */

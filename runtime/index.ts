@@ -1,4 +1,5 @@
 export type { Host, HostEvents, HostParts, InstanceEvents, StartHost } from "./host.ts";
+export { createFunctionLog } from "./instance/function-logs.ts";
 export type { SandboxChoice } from "./isolate/bubblewrap.ts";
 export { checkIsolates } from "./isolate/check-isolates.ts";
 export { createScriptEngine, type ScriptIsolate } from "./isolate/engine.ts";
@@ -12,7 +13,6 @@ export type { HostOperations } from "./isolate/process/host-calls.ts";
 export { createIsolateLink } from "./isolate/process/isolate-link.ts";
 export { type NodeRunner, type NodeRunnerOptions, startNodeRunner } from "./node/node-runner.ts";
 export { type Exec, type ExecOptions, lookForMeans, prepareExec } from "./process/exec/exec.ts";
-export { createProgramLog } from "./process/exec/program-log.ts";
 export { type NodeMode, type NodeModeOptions, prepareNodeMode } from "./process/node/node-mode.ts";
 export type { ProgramEnd } from "./serve/program.ts";
 export { type RunningProgram, runAsService } from "./serve/run.ts";

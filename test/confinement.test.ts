@@ -49,6 +49,20 @@ describe.skipIf(bubblewrap.path === undefined)(`a host in bubblewrap${why}`, asy
     expect(await world.hostPid("hello")).not.toBe(pid);
   });
 
+  it.each([
+    ["outer", -1],
+    ["inner", 0],
+  ] as const)("ends when the %s process of bubblewrap is killed, and another takes over", async (_, at) => {
+    const world = running();
+    const pid = await world.hostPid("hello");
+    const gone = world.announcements("hello").filter(({ state }) => state === "gone").length;
+    process.kill(ancestorsOf(pid).at(at) ?? 0, "SIGKILL");
+    await eventually(() => expect(() => process.kill(pid, 0)).toThrow("ESRCH"));
+    expect(await world.announced("hello", "gone", gone + 1)).toMatchObject({ code: "HOST_CRASHED" });
+    expect(await world.call("/hello")).toMatchObject({ status: 200, text: "hello" });
+    expect(await world.hostPid("hello")).not.toBe(pid);
+  });
+
   it("is not ended by a Ctrl-C in the terminal", async () => {
     const world = running();
     const pid = await world.hostPid("hello");

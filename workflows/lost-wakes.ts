@@ -8,6 +8,7 @@
  */
 import { isFinal, subjects, type WorkflowRecord } from "../contracts/index.ts";
 import {
+  type JournalClock,
   type Journals,
   lastInputs,
   lastRecords,
@@ -19,6 +20,8 @@ import {
 export interface LostWakesOptions {
   nats: Nats;
   journals: Journals;
+  /** The times in journals are those of NATS. Default: the node's clock is right. */
+  clock?: Pick<JournalClock, "now">;
   log: { warn(fields: object, message: string): void };
   /** How long a wake is late before it counts as lost. Default 10 s. */
   lateMs?: number;
@@ -36,8 +39,8 @@ export function followLostWakes(options: LostWakesOptions): () => void {
 
 /** Looks at all workflows once. */
 export async function wakeLost(options: LostWakesOptions): Promise<void> {
-  const { nats, journals, log, lateMs = LATE_MS } = options;
-  const lateBefore = Date.now() - lateMs;
+  const { nats, journals, clock, log, lateMs = LATE_MS } = options;
+  const lateBefore = ((await clock?.now()) ?? Date.now()) - lateMs;
   const records = new Map<string, { seq: number; record: WorkflowRecord }>();
   for await (const { workflow, id, seq, record } of lastRecords(nats))
     records.set(`${workflow}.${id}`, { seq, record });

@@ -15,18 +15,24 @@ export interface SweepOptions {
   calls: TriggerCalls;
   journals: Journals;
   pinned: Pinned;
-  /** The clock, in epoch milliseconds. Default: the system's. */
-  now?: () => number;
+  /** Now, in epoch milliseconds. Default: by the system's clock. */
+  nowMs?: number | undefined;
 }
 
-export async function sweep({ nats, calls, journals, pinned, now = Date.now }: SweepOptions): Promise<void> {
+export async function sweep({
+  nats,
+  calls,
+  journals,
+  pinned,
+  nowMs = Date.now(),
+}: SweepOptions): Promise<void> {
   const dispatch = await calls.dispatch();
   const needed = new Set<string>();
   let areAllKnown = true;
   for await (const { workflow, id, record } of lastRecords(nats)) {
     if (isFinal(record.state)) {
       const retentionMs = dispatch.specOf(workflow)?.workflow?.retentionMs ?? DEFAULT_RETENTION_MS;
-      if (now() - record.at >= retentionMs) await journals.purge({ workflow, id });
+      if (nowMs - record.at >= retentionMs) await journals.purge({ workflow, id });
     } else if (record.rev !== undefined) needed.add(pinnedName(workflow, record.rev));
     else areAllKnown = false;
   }

@@ -117,7 +117,7 @@ class Runs implements Workflows {
     this.#closers.push(
       () => asked.unsubscribe(),
       () => this.#due.close(),
-      followLostWakes({ nats, journals: this.#journals, log: options.log }),
+      followLostWakes({ nats, journals: this.#journals, clock: this.#clock, log: options.log }),
     );
   }
 
@@ -187,7 +187,8 @@ class Runs implements Workflows {
 
   async #run(run: Run, first: DueMessage): Promise<RunEnd> {
     if (run.name.workflow === SWEEP.workflow) {
-      await sweep({ ...this.#options, journals: this.#journals, pinned: this.#pinned });
+      const nowMs = await this.#clock.now();
+      await sweep({ ...this.#options, journals: this.#journals, pinned: this.#pinned, nowMs });
       return { end: "done", seen: first.seq };
     }
     const plan = await this.#plan(run.name, first);

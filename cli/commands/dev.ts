@@ -1,10 +1,14 @@
+import { join } from "node:path";
 import { watchFolders } from "../../builder/index.ts";
 import { openSecrets, readLogs } from "../../nats/index.ts";
 import { defineCommand } from "../command/define-command.ts";
 import { foldersByName } from "../functions/debugging.ts";
 import { requireFunctions } from "../functions/function-folders.ts";
 import { createWatchedFunctions } from "../functions/watched-functions.ts";
+import { openLogLine } from "../open-log-line.ts";
+import { openerOf } from "../open-sealed.ts";
 import { inspect, splitInspect } from "../options/inspect.ts";
+import { KEYS_FOLDER, keysAs } from "../options/storage.ts";
 import { createLogView } from "../output/log-view.ts";
 import type { Output } from "../output/output.ts";
 import { untilStopped } from "../until-stopped.ts";
@@ -14,7 +18,7 @@ import { addressesOf, resolveWorld, showAddresses, worldOptions } from "../world
 export const devCommand = defineCommand({
   usage: "dev [dir]",
   says: "run everything, and push again whenever a source file is saved",
-  options: { ...worldOptions, inspect },
+  options: { ...worldOptions, inspect, keysAs },
   examples: [
     ["narun dev", "the function in this folder"],
     ["narun dev functions", "every function below functions"],
@@ -29,7 +33,8 @@ export const devCommand = defineCommand({
       const folders = await requireFunctions(dir);
       const inspect = address && { ...address, folders: await foldersByName(folders) };
       const watched = { ...options, nodeArguments, ...(inspect === undefined ? {} : { inspect }) };
-      await runWatched(watched, { dir, folders }, stopped);
+      const { keysAs, keysPassphrase, keysDir = join(options.dataDir, KEYS_FOLDER) } = context.options;
+      await runWatched(watched, { dir, folders, keys: { keysAs, keysDir, keysPassphrase } }, stopped);
     } catch (error) {
       // The user stopped it, perhaps while it started: no error.
       if (!signal.aborted) throw error;
@@ -37,15 +42,16 @@ export const devCommand = defineCommand({
   },
 });
 
-/** The watched folder, and the functions in it at the start. */
+/** The watched folder, and the functions in it at the start. `keys`: open sealed lines of logs. */
 interface Place {
   dir: string;
   folders: string[];
+  keys: Parameters<typeof openerOf>[1];
 }
 
 async function runWatched(
   options: WorldOptions,
-  { dir, folders }: Place,
+  { dir, folders, keys }: Place,
   stopped: Promise<void>,
 ): Promise<void> {
   const { output, signal } = options;
@@ -63,7 +69,7 @@ async function runWatched(
     const add = (folder: string) => void watched.add(folder).catch(failed.reject);
     folders.forEach(add);
     watchFolders(dir, folders, { signal, onFolder: add }).catch(failed.reject);
-    showLogs(world, output, signal).catch(failed.reject);
+    showLogs(world, output, { keys, signal }).catch(failed.reject);
     await Promise.race([stopped, failed.promise]);
   } finally {
     await world.close();
@@ -83,9 +89,16 @@ function createFirstPushes(folders: string[]): { all: Promise<void>; end(folder:
   };
 }
 
-async function showLogs(world: World, output: Output, signal: AbortSignal): Promise<void> {
+async function showLogs(
+  world: World,
+  output: Output,
+  { keys, signal }: Pick<Place, "keys"> & { signal: AbortSignal },
+): Promise<void> {
+  if (output.isJson) return;
   const view = createLogView(output, { withNames: true });
-  for await (const line of readLogs(world.nats, { since: new Date(), follow: true, signal })) {
-    if (!output.isJson) view.show({ kind: "line", line });
+  using opener = openerOf(world.nats, keys);
+  for await (const stored of readLogs(world.nats, { since: new Date(), follow: true, signal })) {
+    const { line } = await openLogLine(stored, opener.open);
+    view.show({ kind: "line", line });
   }
 }

@@ -1,8 +1,11 @@
 import { LOG_LEVELS } from "../../contracts/index.ts";
 import { matchesFilter, requireLogs } from "../../control/index.ts";
-import { ensureLogHistory, readEvents, readLogs } from "../../nats/index.ts";
+import { ensureLogHistory, type HistoryEntry, readEvents, readLogs } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
+import { openLogLine, type ShownLine } from "../open-log-line.ts";
+import { openerOf, type SealedOpener } from "../open-sealed.ts";
 import { asText, type GivenText, toggle, value } from "../options/option.ts";
+import { keysAs, keysDir, keysPassphrase } from "../options/storage.ts";
 import { oneOf, parseMoment, wrongUse, wrongValue } from "../options/values.ts";
 import { createLogView } from "../output/log-view.ts";
 import { untilStopped } from "../until-stopped.ts";
@@ -36,6 +39,7 @@ const logsOptions = {
     parse: asText,
   }),
   trace: value({ flag: "--trace <id>", help: "only lines of the traces whose ids begin so", parse: asText }),
+  ...{ keysAs, keysDir, keysPassphrase },
   status: toggle({
     flag: "--status",
     help: "also the starts and ends of instances, with exit codes and signals",
@@ -50,6 +54,7 @@ export const logsCommand = defineCommand({
     ["narun logs hello -f", "the last hour, then new lines as they come"],
     ["narun logs --since 10m --json", "of all functions, one JSON object a line"],
     ["narun logs hello --status --level error", "failures, and instances that crashed"],
+    ["narun logs shop --as user:ann --keys keys", "with the texts that are sealed for a user"],
   ],
   run: ({ name }, context) => showLogs(name, context),
 });
@@ -74,13 +79,24 @@ async function showLogs(
     ...(until === undefined ? {} : { until }),
     ...{ follow, signal },
   };
+  using opener = openerOf(nats, options);
   let count = 0;
-  for await (const entry of status ? readEvents(nats, range) : readLines(nats, range)) {
-    if (!matchesFilter(entry, filter)) continue;
+  let unsearched = 0;
+  for await (const stored of status ? readEvents(nats, range) : readLines(nats, range)) {
+    const { entry, closed } = await openEntry(stored, opener);
+    // The text that stands for a sealed one is none to search in.
+    const fits = matchesFilter(entry, closed === undefined ? filter : { ...filter, grep: undefined });
+    if (!fits) continue;
+    if (closed !== undefined && grep !== undefined) {
+      unsearched += 1;
+      continue;
+    }
     count += 1;
     if (!output.isJson) view.show(entry);
-    else output.json(entry.kind === "line" ? entry.line : { app_name: entry.app, ...entry.event });
+    else if (entry.kind === "line") output.json({ ...entry.line, ...closed });
+    else output.json({ app_name: entry.app, ...entry.event });
   }
+  if (unsearched > 0) output.note(`${unsearched} sealed lines were not searched: ${HOW_TO_OPEN}.`);
   if (count > 0 || follow) return;
   if (name !== undefined) await requireLogs(nats, name);
   const isFiltered = Object.values(filter).some((part) => part !== undefined);
@@ -88,6 +104,18 @@ async function showLogs(
   else if (/^\d+(\.\d+)?[a-z]+$/.test(since.text))
     output.note(`Nothing was logged in the last ${since.text}.`);
   else output.note(`Nothing was logged since ${since.text}.`);
+}
+
+const HOW_TO_OPEN = "--as user:NAME and --keys open them, where their label is granted to the user";
+
+/** The same entry, with the text of its line in clear where it opens. */
+async function openEntry(
+  entry: HistoryEntry,
+  { open }: Pick<SealedOpener, "open">,
+): Promise<{ entry: HistoryEntry; closed?: ShownLine["closed"] }> {
+  if (entry.kind === "status") return { entry };
+  const { line, closed } = await openLogLine(entry.line, open);
+  return { entry: { kind: "line", line }, ...(closed && { closed }) };
 }
 
 async function* readLines(...parameters: Parameters<typeof readLogs>) {

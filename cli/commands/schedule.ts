@@ -2,7 +2,10 @@ import { NarunError, type RunRecord, type ScheduleKey } from "../../contracts/in
 import { type Nats, readLogs } from "../../nats/index.ts";
 import { loadScheduleOrders, type ScheduleOrder, type ScheduleSummary } from "../../triggers/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
+import { openLogLine } from "../open-log-line.ts";
+import { type OpenSealed, openerOf } from "../open-sealed.ts";
 import { asText, toggle, value } from "../options/option.ts";
+import { keysAs, keysDir, keysPassphrase } from "../options/storage.ts";
 import { oneOf, wrongUse } from "../options/values.ts";
 import { formatAge } from "../output/format-time.ts";
 import type { Output } from "../output/output.ts";
@@ -14,6 +17,7 @@ const ACTIONS = ["ls", "show", "run", "pause", "resume"] as const;
 const scheduleOptions = {
   run: value({ flag: "--run <id>", help: "show: this run, with its result and its log", parse: asText }),
   detach: toggle({ flag: "--detach", help: "run: do not wait for the end" }),
+  ...{ keysAs, keysDir, keysPassphrase },
 };
 
 type Context = CommandContext<typeof scheduleOptions>;
@@ -83,7 +87,11 @@ async function show(context: Context, name: string, schedule: string | undefined
   const { showSchedule } = await loadScheduleOrders();
   const nats = await connect();
   const { summary, runs } = await showSchedule(nats, name, schedule);
-  if (options.run !== undefined) return showRun(nats, output, summary, findRun(runs, options.run));
+  if (options.run !== undefined) {
+    using opener = openerOf(nats, options);
+    const run = findRun(runs, options.run);
+    return showRun(output, run, { summary, lines: await linesOf(nats, summary.function, run, opener.open) });
+  }
   if (output.isJson) return output.json({ ...factsOfSchedule(summary), runs: runs.map(factsOfRun) });
   const { definition, isPaused, running, queued } = summary;
   output.line(`${output.colours.bold(summary.function)}  ${summary.schedule}`);
@@ -143,9 +151,21 @@ function findRun(runs: readonly RunRecord[], id: string): RunRecord {
 /** How much earlier and later lines of a run may have been stored: clocks differ. */
 const CLOCKS_MS = 10_000;
 
-async function showRun(nats: Nats, output: Output, summary: ScheduleSummary, run: RunRecord): Promise<void> {
-  const lines = await linesOf(nats, summary.function, run);
-  if (output.isJson) return output.json({ ...factsOfRun(run), log: lines });
+interface LogText {
+  time: string;
+  level: string | undefined;
+  text: string;
+}
+
+function showRun(
+  output: Output,
+  run: RunRecord,
+  { summary, lines }: { summary: ScheduleSummary; lines: readonly LogText[] },
+): void {
+  if (output.isJson) {
+    output.json({ ...factsOfRun(run), log: lines });
+    return;
+  }
   output.line(`${output.colours.bold(summary.function)}  ${summary.schedule}  ${run.id}`);
   output.line(`outcome  ${describeRun(run)}`);
   if (run.node !== undefined) output.line(`node     ${run.node}, attempt ${run.attempts}, ${tookOf(run)}`);
@@ -158,15 +178,16 @@ async function linesOf(
   nats: Nats,
   name: string,
   { requestId, startedMs, endedMs }: RunRecord,
-): Promise<{ time: string; level: string | undefined; text: string }[]> {
+  open: OpenSealed,
+): Promise<LogText[]> {
   if (requestId === undefined || startedMs === undefined) return [];
   const since = new Date(startedMs - CLOCKS_MS);
   const lines = await Array.fromAsync(
     readLogs(nats, { app: name, since, until: new Date(endedMs + CLOCKS_MS) }),
   );
-  return lines
-    .filter(({ request_id }) => request_id === requestId)
-    .map(({ timestamp, level, message }) => ({ time: timestamp, level, text: message }));
+  const own = lines.filter(({ request_id }) => request_id === requestId);
+  const shown = await Promise.all(own.map((line) => openLogLine(line, open)));
+  return shown.map(({ line: { timestamp, level, message } }) => ({ time: timestamp, level, text: message }));
 }
 
 async function runNow(context: Context, name: string, schedule: string | undefined): Promise<void> {

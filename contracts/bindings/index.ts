@@ -75,17 +75,22 @@ export function capabilitiesOf({ bindings }: Pick<Surroundings, "bindings">): Ca
 interface Sealing extends Pick<Surroundings, "bindings"> {
   labels?: readonly string[] | undefined;
   workflow?: { seal?: string | undefined } | undefined;
+  logs?: { seal: string } | undefined;
   interface?: ServiceDescription | undefined;
 }
 
-/** The labels for which a function seals: of its bindings, its actions, its events and its workflow, and further ones of its code. */
+/**
+ * The labels for which a function seals: of its bindings, its actions, its events, its workflow and its log, and further ones of its
+ * code.
+ */
 export function labelsOf(spec: Sealing): string[] {
-  const { labels = [], workflow: durable, interface: told } = spec;
+  const { labels = [], workflow: durable, logs, interface: told } = spec;
   return [
     ...new Set([
       ...capabilitiesOf(spec).flatMap(({ seal }) => seal ?? []),
       ...labels,
       ...(durable?.seal === undefined ? [] : [durable.seal]),
+      ...(logs === undefined ? [] : [logs.seal]),
       ...(told?.actions ?? []).flatMap(({ encrypt }) => encrypt ?? []),
       ...(told?.events ?? []).flatMap(({ encrypt }) => encrypt ?? []),
     ]),

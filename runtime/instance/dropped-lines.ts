@@ -9,16 +9,24 @@ export interface DroppedLines {
 /** How long dropped lines are counted before the count is written. */
 const COUNT_MS = 1_000;
 
-export function createDroppedLines(bytesPerSecond: number, write: (text: string) => void): DroppedLines {
-  let count = { lines: 0, bytes: 0, isExact: true };
+export interface DroppedCount {
+  lines: number;
+  bytes: number;
+  /** Whether the bytes of all lines are known. */
+  isExact: boolean;
+}
+
+/** `write` gets each count. */
+export function createDroppedLines(write: (count: DroppedCount) => void): DroppedLines {
+  let count: DroppedCount = { lines: 0, bytes: 0, isExact: true };
   let timer: NodeJS.Timeout | undefined;
   const tell = () => {
     clearTimeout(timer);
     timer = undefined;
     if (count.lines === 0) return;
-    const text = describe(count, bytesPerSecond);
+    const told = count;
     count = { lines: 0, bytes: 0, isExact: true };
-    write(text);
+    write(told);
   };
   return {
     add(lines, bytes) {
@@ -31,9 +39,10 @@ export function createDroppedLines(bytesPerSecond: number, write: (text: string)
   };
 }
 
-function describe(count: { lines: number; bytes: number; isExact: boolean }, bytesPerSecond: number): string {
+/** `3 log lines of 40 bytes were dropped`. */
+export function describeDropped(count: DroppedCount): string {
   const lines = count.lines === 1 ? "line" : "lines";
   const bytes = `${count.bytes} bytes${count.isExact ? "" : " or more"}`;
   const were = count.lines === 1 ? "was" : "were";
-  return `LOG_LIMIT: ${count.lines} log ${lines} of ${bytes} ${were} dropped: more than limits.logBytesPerSecond (${bytesPerSecond} bytes)`;
+  return `${count.lines} log ${lines} of ${bytes} ${were} dropped`;
 }

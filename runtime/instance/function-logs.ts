@@ -12,11 +12,13 @@ import {
   LOG_LEVELS,
   type LogLevel,
   type LogLine,
+  NarunError,
   subjects,
 } from "../../contracts/index.ts";
 import type { Nats } from "../../nats/index.ts";
-import { createDroppedLines } from "./dropped-lines.ts";
+import { createDroppedLines, describeDropped } from "./dropped-lines.ts";
 import { createLogBudget } from "./log-budget.ts";
+import { createSealedLines, type LineSealer, type LineSink } from "./sealed-lines.ts";
 import { BUNDLE_FILE, mapStack, OWN_PLACE, type SourceMaps } from "./source-maps.ts";
 
 export interface FunctionLog {
@@ -26,8 +28,8 @@ export interface FunctionLog {
   say(text: string, requestId: string | undefined): void;
   /** The sandbox dropped so many lines itself: user input. */
   dropped(count: unknown): void;
-  /** The instance ends: the count of dropped lines is written. */
-  close(): void;
+  /** The instance ends: the count of dropped lines is written. Resolves when all lines have left, or could not in time. */
+  close(): Promise<void>;
 }
 
 /** Upper bound of the text of one line in bytes. A longer text is split; each piece but the last ends with `…`. */
@@ -39,13 +41,24 @@ const MAX_TEXT_LENGTH = 1024 * 1024;
 /** The size of a line without its text, about. */
 const LINE_OVERHEAD_BYTES = 256;
 
+/** How long the last lines may take to leave. */
+const CLOSE_MS = 2_000;
+
+const NO_MAPS: Pick<SourceMaps, "loaded" | "load"> = {
+  loaded: () => ({ map: undefined }),
+  load: async () => undefined,
+};
+
 export interface FunctionLogOptions {
   nats: Pick<Nats, "publish"> & { world: Pick<Nats["world"], "id"> };
   node: string;
-  config: Pick<FunctionConfig, "name" | "limits">;
+  config: Pick<FunctionConfig, "name" | "limits" | "logs">;
   instance: string;
   revision: string;
-  sourceMaps: Pick<SourceMaps, "loaded" | "load">;
+  /** Default: the code has none. */
+  sourceMaps?: Pick<SourceMaps, "loaded" | "load"> | undefined;
+  /** Seals the lines, where the function's log is sealed. */
+  sealer?: LineSealer | undefined;
   /** The trace that a request belongs to. Default: none. */
   traceIdOf?(requestId: string): string | undefined;
 }
@@ -59,14 +72,17 @@ interface Written {
   stream?: LogLine["stream"] | undefined;
 }
 
-/** Publishes log lines on `logs.<function>.<node>` (docs/wire.md). */
+/** Publishes log lines on `logs.<function>.<node>` (docs/wire.md). Error: KEYS_MISSING, where they have to be sealed. */
 export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
   const { logBytesPerSecond } = options.config.limits;
   const budget = createLogBudget(logBytesPerSecond);
-  const append = createAppender(options);
-  const dropped = createDroppedLines(logBytesPerSecond, (text) =>
-    append({ level: "warn", text, requestId: undefined, at: new Date() }),
-  );
+  const out = openLines(options);
+  const { append, mapped } = createAppender(options, out);
+  const dropped = createDroppedLines((count) => {
+    const limit = `more than limits.logBytesPerSecond (${logBytesPerSecond} bytes)`;
+    const text = `LOG_LIMIT: ${describeDropped(count)}: ${limit}`;
+    append({ level: "warn", text, requestId: undefined, at: new Date() });
+  });
   return {
     write(level, text, requestId, stream) {
       const known = LOG_LEVELS.find((candidate) => candidate === level) ?? "info";
@@ -80,31 +96,60 @@ export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
       if (typeof count === "number" && count > 0 && Number.isSafeInteger(count))
         dropped.add(count, undefined);
     },
-    close: dropped.tell,
+    async close() {
+      dropped.tell();
+      const late = createLate(CLOSE_MS);
+      await Promise.race([mapped(), late.over]);
+      await out.close(late.over);
+      late.forget();
+    },
   };
 }
 
-/** Publishes lines in order (I1), each as soon as its places can be mapped. */
-function createAppender(options: FunctionLogOptions): (line: Written) => void {
-  const { revision, sourceMaps } = options;
+/** A time that ends once. */
+function createLate(ms: number): { over: Promise<void>; forget(): void } {
+  const { promise: over, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  return { over, forget: () => clearTimeout(timer) };
+}
+
+/** The way of lines to NATS: in clear, or sealed. */
+function openLines({ nats, node, config, sealer }: FunctionLogOptions): LineSink {
+  const publish = (line: LogLine) => nats.publish(subjects.log(config.name, node), JSON.stringify(line));
+  if (config.logs === undefined) return { put: publish, close: async () => undefined };
+  const { seal: label } = config.logs;
+  if (sealer === undefined)
+    throw new NarunError("KEYS_MISSING", { detail: `the log of ${config.name}`, label });
+  return createSealedLines({ label, sealer, publish });
+}
+
+/** Puts lines in order (I1), each as soon as its places can be mapped. `mapped` resolves when none waits. */
+function createAppender(
+  options: FunctionLogOptions,
+  out: LineSink,
+): { append(line: Written): void; mapped(): Promise<void> } {
+  const { revision, sourceMaps = NO_MAPS } = options;
   const waiting: Written[] = [];
-  const publishMapped = (line: Written, map: SourceMap | undefined) =>
-    publish(OWN_PLACE.test(line.text) ? { ...line, text: mapStack(line.text, map) } : line, options);
-  const publishWaiting = async () => {
+  let mapping = Promise.resolve();
+  const putMapped = (line: Written, map: SourceMap | undefined) =>
+    put(OWN_PLACE.test(line.text) ? { ...line, text: mapStack(line.text, map) } : line, options, out);
+  const putWaiting = async () => {
     const map = await sourceMaps.load(revision);
-    for (const line of waiting.splice(0)) publishMapped(line, map);
+    for (const line of waiting.splice(0)) putMapped(line, map);
   };
-  return (line) => {
+  const append = (line: Written) => {
     const loaded = line.text.includes(BUNDLE_FILE) ? sourceMaps.loaded(revision) : { map: undefined };
-    if (waiting.length === 0 && loaded !== undefined) return publishMapped(line, loaded.map);
+    if (waiting.length === 0 && loaded !== undefined) return putMapped(line, loaded.map);
     waiting.push(line);
-    if (waiting.length === 1) void publishWaiting();
+    if (waiting.length === 1) mapping = putWaiting();
   };
+  return { append, mapped: () => mapping };
 }
 
-function publish(
+function put(
   { level, text, requestId, at, stream }: Written,
   { nats, node, instance, revision, config, traceIdOf }: FunctionLogOptions,
+  out: LineSink,
 ): void {
   const traceId = requestId === undefined ? undefined : traceIdOf?.(requestId);
   for (const message of splitLine(text)) {
@@ -121,7 +166,7 @@ function publish(
       ...(requestId === undefined ? {} : { request_id: requestId }),
       ...(traceId === undefined ? {} : { trace_id: traceId }),
     };
-    nats.publish(subjects.log(config.name, node), JSON.stringify(line));
+    out.put(line);
   }
 }
 

@@ -234,11 +234,11 @@ export class Instance implements SandboxOwner {
     this.#options.onFull();
   }
 
-  /** Ends an instance whose start failed. Requests that came by the socket meanwhile fail with it. */
-  abandon(): void {
+  /** Ends an instance whose start failed. Requests that came by the socket meanwhile fail with it. Resolves when its log has left. */
+  abandon(): Promise<void> {
     this.#stopIdleWatch();
     this.requests.failAll("CONSUMER_DIED");
-    this.#dispose();
+    return this.#dispose();
   }
 
   #refuses(message: Message, done: (error?: string) => void, isStranger = false): boolean {
@@ -276,7 +276,7 @@ export class Instance implements SandboxOwner {
     callOff();
     this.requests.failAll("CONSUMER_DIED");
     if (code === undefined) await this.#stopService(graceMs - (performance.now() - beganAt));
-    this.#dispose();
+    await this.#dispose();
     // Its answers on the socket come first: gateways give up a request without an answer when its instance is gone.
     await this.#options.place?.answersLeft();
     this.#announce({ state: "gone", reason, ...(code === undefined ? {} : { code }) });
@@ -292,13 +292,14 @@ export class Instance implements SandboxOwner {
     clearTimeout(timer);
   }
 
-  #dispose(): void {
+  /** Resolves when its log has left. */
+  #dispose(): Promise<void> {
     this.#phase = "gone";
     this.#leavePlaces();
     this.#room.close();
     this.#service?.close();
     this.sandbox.dispose();
-    this.log.close();
+    return this.log.close();
   }
 
   #announce(state: Partial<Announcement>): void {

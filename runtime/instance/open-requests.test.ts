@@ -37,7 +37,12 @@ function setUp() {
   const requests = new OpenRequests({
     traces: new InstanceTraces({ service: "f", instance: "i", revision: "r", spans: undefined }),
     config,
-    log: { write: () => undefined, say: () => undefined, dropped: () => undefined, close: () => undefined },
+    log: {
+      write: () => undefined,
+      say: () => undefined,
+      dropped: () => undefined,
+      close: async () => undefined,
+    },
     sandbox,
   });
   const answers: string[] = [];

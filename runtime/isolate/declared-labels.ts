@@ -6,7 +6,7 @@ type Wanted = Pick<Extract<FromHost, { type: "need-key" }>, "function" | "label"
 
 export type SealingFunction = Pick<
   FunctionSpec,
-  "name" | "bindings" | "labels" | "workflow" | "workflowOf" | "interface"
+  "name" | "bindings" | "labels" | "logs" | "workflow" | "workflowOf" | "interface"
 >;
 
 /** The labels of the functions that a host process was given. It gets the keys of no other one. */

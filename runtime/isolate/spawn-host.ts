@@ -75,8 +75,20 @@ export function spawnHost({ program, sandbox, socket }: HostParts, handlers: Hos
     hasEnded = true;
     handlers.onEnd(null, null);
   });
+  const kill = () => {
+    const pid = pidOf();
+    child.kill("SIGKILL");
+    if (pid !== undefined && pid !== child.pid) killProcess(pid);
+  };
+  // bubblewrap ends with its host's code. A host outlives a bubblewrap that is killed.
+  const endUnwrapped = () => {
+    kill();
+    // Before bubblewrap has named the host: it ends with its channel.
+    if (pidOf() === undefined && child.connected) child.disconnect();
+  };
   child.on("exit", (code, signal) => {
     exit = [code, signal];
+    if (bubblewrap !== undefined && signal !== null) endUnwrapped();
     endWhenGone();
   });
   child.on("disconnect", endWhenGone);
@@ -87,11 +99,7 @@ export function spawnHost({ program, sandbox, socket }: HostParts, handlers: Hos
     send(message) {
       if (child.connected) child.send(message);
     },
-    kill() {
-      const pid = pidOf();
-      child.kill("SIGKILL");
-      if (pid !== undefined && pid !== child.pid) killProcess(pid);
-    },
+    kill,
   };
 }
 

@@ -3,7 +3,7 @@ import type { LabelKeys } from "../host.ts";
 
 type SealingFunction = Pick<
   FunctionSpec,
-  "name" | "bindings" | "labels" | "workflow" | "workflowOf" | "interface"
+  "name" | "bindings" | "labels" | "logs" | "workflow" | "workflowOf" | "interface"
 >;
 
 /** Refuses a function that could not seal for one of its labels here. Errors: as `NodeKeys.current`. */

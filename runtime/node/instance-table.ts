@@ -26,6 +26,8 @@ export interface InstanceTableOptions extends StartParts {
   graceMs: number;
   closesReplacedSockets: boolean;
   onChange(name: string): void;
+  /** An instance was made, and starts. */
+  onMade(): void;
   /** Resolves when an instance of a function may drain. Undefined: now. */
   beforeDrain?: ((names: readonly string[]) => Promise<void>) | undefined;
   /** An instance that was ready has died. */
@@ -114,6 +116,7 @@ export class InstanceTable implements Pick<InstanceEvents, "onCondemned" | "onLe
     };
     this.#table.set(instance.id, instance);
     this.#byFunction.set(instance.function, [...this.of(instance.function), instance]);
+    this.#options.onMade();
     const facts = restarts === 0 ? {} : { error: `Restarting (${restarts})` };
     publisher.status(instance.function, instance.id, "starting", facts);
     publisher.announce({ ...this.#announcementOf(instance), state: "starting" });

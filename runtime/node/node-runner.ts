@@ -234,6 +234,7 @@ class Runner implements NodeRunner {
         this.#reconciler.touch(name);
         this.#presence.touch();
       },
+      onMade: () => this.#presence.touch(),
       beforeDrain: options.beforeDrain,
       onCrash: (name, generation) => this.#reconciler.crashed(name, generation),
     });

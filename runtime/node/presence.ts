@@ -156,8 +156,9 @@ export class Presence {
       ...name.facts,
       last_seen: new Date().toISOString(),
       managed_instances: instances().map(({ function: of, index }) => `${of}-${index}`),
-      instances: instances().map(({ id, index, function: of, revision }) => ({
+      instances: instances().map(({ id, index, function: of, revision, phase }) => ({
         ...{ id, index, function: of, revision },
+        ...(phase === "starting" && { isStarting: true }),
       })),
       status: this.#phase,
       problems: problems(),

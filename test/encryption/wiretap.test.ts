@@ -6,6 +6,7 @@ import { pino } from "pino";
 import { expect, inject, it } from "vitest";
 import { grantLabel, initKeys, rotateLabel } from "../../keys/index.ts";
 import { startNatsServer } from "../../nats-server/index.ts";
+import { eventually } from "../harness/eventually.ts";
 import { probe } from "../harness/probe.ts";
 import { startRecordingProxy } from "../harness/recording-proxy.ts";
 import { startWorld, type World } from "../harness/world.ts";
@@ -43,6 +44,8 @@ const BODY = `
   await FILES.put("large", new Response(mark.repeat(50_000)).body);
   for (let n = 0; n < 20; n += 1) void EVENTS.publish("payments.done", mark + n);
   await EVENTS.publish("payments.done", mark + "last");
+  console.log("paid", { card: mark + "4117" });
+  console.error(new Error(mark + "stack"));
   const large = await FILES.get("large");
   const seen = [];
   for await (const change of VAULT.watch({ prefix: "card" })) { seen.push(change.text()); break; }
@@ -114,6 +117,7 @@ async function runScenario(world: World, seal: string | undefined): Promise<unkn
   const name = seal === undefined ? "clear" : "sealed";
   const sealed = seal === undefined ? {} : { seal };
   await world.push(name, probe(BODY), {
+    ...(seal === undefined ? {} : { logs: { seal } }),
     bindings: [
       { name: "VAULT", kv: `${name}-vault`, ...sealed },
       { name: "FILES", objects: `${name}-files`, ...sealed },
@@ -121,6 +125,8 @@ async function runScenario(world: World, seal: string | undefined): Promise<unkn
     ],
   });
   const { text } = await world.call(`/${name}`, { method: "POST" });
+  // Lines of the log leave behind the answer.
+  await eventually(async () => expect(await world.logs(name)).toHaveLength(2), { timeoutMs: 20_000 });
   return JSON.parse(text);
 }
 
@@ -189,7 +195,11 @@ it("shows nothing of sealed values, while the same in clear is seen at every pla
 
   // Without seal the search finds the marks, on the wire and in the files.
   expect(await runScenario(world, undefined)).toEqual(results);
-  expect(proxy.recorded().some((bytes) => marksIn(bytes).includes(MARK))).toBe(true);
+  for (const logged of ["4117", "stack"])
+    expect([logged, proxy.recorded().some((bytes) => marksIn(bytes, [MARK + logged]).length > 0)]).toEqual([
+      logged,
+      true,
+    ]);
   const stored = await Promise.all(
     (await filesBelow(dataDir)).map(async (file) => marksIn(await readFile(file))),
   );

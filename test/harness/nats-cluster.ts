@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { holdPorts } from "./kept-ports.ts";
 import { type RouteLinks, startRouteLinks } from "./route-links.ts";
 
 /** Real nats-servers in one cluster, with JetStream. Ports and stores stay the same over restarts. */
@@ -43,11 +43,11 @@ export async function startNatsCluster(options: NatsClusterOptions = {}): Promis
   const { size = 3, begin = size, binary = await programOfRun() } = options;
   const folder = await mkdtemp(join(tmpdir(), "narun-test-cluster-"));
   const names = Array.from({ length: size }, (_, index) => `n${index}`);
-  const { ports, release } = await freePorts(size * 2);
+  const { ports, release } = await holdPorts(size * 2);
   const hosts = new Map(names.map((name, index) => [name, `127.0.0.1:${ports[index]}`]));
   const routePorts = new Map(names.map((name, index) => [name, ports[size + index] ?? 0]));
   const links = await startRouteLinks(routePorts);
-  release();
+  await release();
   for (const name of names)
     await writeFile(
       join(folder, `${name}.conf`),
@@ -57,7 +57,7 @@ export async function startNatsCluster(options: NatsClusterOptions = {}): Promis
   const start = (name: string) => {
     const server = spawn(binary, ["-c", join(folder, `${name}.conf`)], { stdio: "ignore" });
     running.set(name, server);
-    // Another process may have had its port for a moment, as it was free until now.
+    // Another process may have its port for a moment.
     server.once("exit", (code) => {
       if (code === 1) setTimeout(() => running.get(name) === server && start(name), RESTART_MS);
     });
@@ -115,23 +115,6 @@ function configOf({ name, names, listen, routePorts, links, folder }: ServerPlac
     `  routes: [${routes.join(", ")}]`,
     `}`,
   ].join("\n");
-}
-
-/** Free ports, held until `release`: each server of a cluster must know the others' ports before they run. */
-async function freePorts(count: number): Promise<{ ports: number[]; release(): void }> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  return {
-    ports: servers.map((server) => (server.address() as AddressInfo).port),
-    release: () => {
-      for (const server of servers) server.close();
-    },
-  };
 }
 
 async function programOfRun(): Promise<string> {

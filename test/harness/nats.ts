@@ -2,8 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { startNatsServer } from "../../nats-server/index.ts";
+import { isNarunError } from "../../contracts/index.ts";
+import { type NatsServer, startNatsServer } from "../../nats-server/index.ts";
 import { eventually } from "./eventually.ts";
+import { keptPort } from "./kept-ports.ts";
 
 /** A real nats-server on a free port with a store of its own. */
 export interface TestNats extends AsyncDisposable {
@@ -27,11 +29,7 @@ export async function startTestNats({ onWarning, binary }: TestNatsOptions = {})
   const log = pino({ level: "silent" });
   if (onWarning !== undefined) log.warn = ({ nats }: { nats?: string }) => onWarning(nats ?? "");
   const dataDir = await mkdtemp(join(tmpdir(), "narun-test-nats-"));
-  const server = await startNatsServer({
-    binary: binary ?? (await programOfRun()),
-    dataDir,
-    log,
-  });
+  const server = await startOnKeptPort({ binary: binary ?? (await programOfRun()), dataDir, log });
   const close = async () => {
     await server.close();
     await rm(dataDir, { recursive: true, force: true });
@@ -56,6 +54,17 @@ export async function startTestNats({ onWarning, binary }: TestNatsOptions = {})
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** Another test may take the same port between the choice and the start. */
+async function startOnKeptPort(options: Parameters<typeof startNatsServer>[0]): Promise<NatsServer> {
+  for (;;) {
+    try {
+      return await startNatsServer({ ...options, port: await keptPort() });
+    } catch (error) {
+      if (!isNarunError(error, "ADDRESS_IN_USE")) throw error;
+    }
+  }
 }
 
 async function programOfRun(): Promise<string> {

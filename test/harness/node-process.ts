@@ -26,6 +26,8 @@ export interface TestNodeOptions {
   egressDeny?: readonly string[];
   /** Further arguments of the command line. */
   nodeArguments?: readonly string[];
+  /** Further variables of its environment. */
+  environment?: Readonly<Record<string, string>>;
   /** Called before the node is killed or stopped, with the pid of each process that it has started. */
   onEnding(pid: number): void;
 }
@@ -38,6 +40,7 @@ export async function startTestNode({
   secretsKey,
   egressDeny = [],
   nodeArguments = [],
+  environment = {},
   onEnding,
 }: TestNodeOptions): Promise<TestNode> {
   const level = process.env.NARUN_TEST_LOG ?? "error";
@@ -51,7 +54,7 @@ export async function startTestNode({
     // The node does not inherit the test runner's flags.
     {
       execArgv: [],
-      env: { ...process.env, NARUN_SECRETS_KEY: secretsKey },
+      env: { ...process.env, NARUN_SECRETS_KEY: secretsKey, ...environment },
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     },
   );

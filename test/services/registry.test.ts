@@ -11,6 +11,7 @@ import {
   showService,
   watchServices,
 } from "../../control/index.ts";
+import { openByteKv } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { ordersInterface, serviceInterface } from "../harness/service-spec.ts";
 import { startWorld, type World } from "../harness/world.ts";
@@ -83,6 +84,26 @@ describe("a paused service", () => {
     await expect(pauseService(world.connection, "order")).rejects.toMatchObject({
       code: "FUNCTION_NOT_FOUND",
     });
+  });
+});
+
+describe("a service that starts", () => {
+  it("is created until its onStart has ended, and runs then", async () => {
+    const source = `import { service } from "narun";
+      export default service({ name: "early", version: "1.0.0" })
+        .onStart(async (env) => { while (await env.GATE.get("open") === null) await new Promise((next) => setTimeout(next, 20)); })
+        .action("go", {}, () => "gone");`;
+    await world.push("early", source, {
+      bindings: [{ name: "GATE", kv: "gate" }],
+      limits: { startMs: 120_000, cpuMs: 60_000 },
+    });
+    await eventually(async () => expect(await stateOf("early")).toBe("initialised"));
+    const call = world.call("/early.go", { method: "POST" });
+    await eventually(async () => expect(await stateOf("early")).toBe("created"), { timeoutMs: 20_000 });
+    expect(await world.ps("early")).toEqual([]);
+    await openByteKv(world.connection, "gate").put("open", Buffer.from("yes"));
+    expect(await call).toMatchObject({ status: 200, text: '"gone"' });
+    await eventually(async () => expect(await stateOf("early")).toBe("running"));
   });
 });
 

@@ -6,7 +6,7 @@ const SEED = 17;
 
 it("ends every workflow right while its host, runners, gateway and nats-server are killed", async () => {
   const { faults, kills, effects } = await runMatrix({
-    ...{ binary: inject("natsServer"), seed: SEED, workflows: 12, atOnce: 3 },
+    ...{ binary: inject("natsServer"), seed: SEED, workflows: 12, kills: 10, atOnce: 3 },
     ...{ patienceMs: 1_000, pauseMs: 500, mostMs: 240_000 },
   });
   expect(faults).toEqual([]);

@@ -233,7 +233,7 @@ describe("all workflows", () => {
     const stateOf = async () => (await world.call("/orders/over")).status;
     await sweep(parts);
     expect(await stateOf()).toBe(200);
-    await sweep({ ...parts, now: () => Date.now() + 7 * 86_400_000 });
+    await sweep({ ...parts, nowMs: Date.now() + 7 * 86_400_000 });
     expect(await stateOf()).toBe(404);
     calls.close();
   });

@@ -19,6 +19,8 @@ export interface EnvPlan {
   triggers?: readonly string[];
   /** For a module that is a service. Default: it is no function of narun. */
   service?: { name: string; isTrial: boolean };
+  /** The errors of triggers' handlers go into the log alone, as it is sealed. Default: answers have them, too. */
+  keepsErrors?: boolean;
 }
 
 /** The property of `env` that the code of `workflow(…)` reads (functions/sdk/workflow/journal.ts). No variable has such a name. */

@@ -22,8 +22,8 @@ export class Journal {
     this.paths = paths;
   }
 
-  async run(id: string): Promise<void> {
-    await callBinding("workflow.run", id);
+  run(id: string): Promise<unknown> {
+    return callBinding("workflow.run", id);
   }
 
   append(id: string, record: { state: string; due?: number }, after: number): Promise<unknown> {

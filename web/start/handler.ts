@@ -1,4 +1,4 @@
-import type { Env } from "../bindings/env.ts";
+import type { Env, EnvPlan } from "../bindings/env.ts";
 import { errorText } from "../console/error-text.ts";
 import { decodeUtf8 } from "../encoding/encoding.ts";
 import type { Request } from "../fetch/request.ts";
@@ -35,11 +35,11 @@ export class MethodNotAllowed {
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/** Finds the handlers in a module's exports. A string is the reason why they do not suffice. `needed`: the handlers of its triggers. */
+/** Finds the handlers in a module's exports. A string is the reason why they do not suffice. `triggers`: the handlers that it needs. */
 export function resolveHandlers(
   exports: Record<string, unknown>,
   env: Env,
-  needed: readonly string[] = [],
+  { triggers: needed = [], keepsErrors = false }: Pick<EnvPlan, "triggers" | "keepsErrors"> = {},
 ): Handlers | string {
   const fetch = resolveHandler(exports, env);
   const takes = findTakes(exports);
@@ -47,15 +47,19 @@ export function resolveHandlers(
   if (missing !== undefined)
     return `narun.yaml has ${KEYS[missing] ?? "a trigger"}, and the module exports no handler "${missing}": write \`export default { async ${missing}(…) { … } }\``;
   if (typeof fetch === "string" && takes.size === 0) return fetch;
+  const platform = { Response, decodeUtf8, errorText: keepsErrors ? () => KEPT : errorText };
   return {
     fetch: typeof fetch === "string" ? refuseFetch : fetch,
     trigger(kind, request, context) {
       const take = takes.get(kind);
       if (take === undefined) throw new NoSuchHandler(kind);
-      return callTrigger({ trigger: kind, take, request, env, context }, { Response, decodeUtf8, errorText });
+      return callTrigger({ trigger: kind, take, request, env, context }, platform);
     },
   };
 }
+
+/** Stands for an error in an answer. */
+const KEPT = "its text is in the function's log, which is sealed";
 
 /** The handlers of triggers: members of the default export, else exports by their names. */
 function findTakes(exports: Record<string, unknown>): ReadonlyMap<string, Take> {

@@ -47,7 +47,7 @@ function expect(envJson: string): void {
   const env = createEnv(plan);
   if (plan.timers !== undefined) limitTimers(plan.timers);
   const load = (exports: Record<string, unknown>) => {
-    const resolved = resolveHandlers(exports, env, plan.triggers);
+    const resolved = resolveHandlers(exports, env, plan);
     if (typeof resolved === "string") return postToHost(PostOp.loaded, resolved);
     useHandlers(resolved);
     const started = startService(exports, env, plan.service);

@@ -12,8 +12,11 @@ export interface Journal {
   readonly workflow: string;
   /** The paths of the function's routes, without `/*`. */
   readonly paths: readonly string[];
-  /** Tells the runners that ask for it that this instance runs a workflow, until the request is over. */
-  run(id: string): Promise<void>;
+  /**
+   * Tells the runners that ask for it that this instance runs a workflow, until the request is over. Resolves with NATS' clock less
+   * this machine's, in milliseconds; an older host does not know it.
+   */
+  run(id: string): Promise<number | undefined>;
   append(id: string, record: WorkflowRecord, after: number): Promise<number | undefined>;
   /** `waitMs`: also waits for the end, so long. */
   start(workflow: string, id: string, input: WorkflowInput, waitMs: number): Promise<Started>;

@@ -34,7 +34,7 @@ interface CallHead {
   id: string;
   isTakeover: boolean;
   revision?: string;
-  /** The time of NATS' clock, where the machine's is another. */
+  /** The time of NATS' clock, where that of the runner's machine is another. */
   nowMs?: number;
 }
 
@@ -53,15 +53,17 @@ export function workflow<Input = unknown, Result = unknown, E = unknown>(
     async workflow(request, env, context) {
       const [head = "", ...lines] = (await request.text()).split("\n");
       const { id, isTakeover, revision, nowMs } = JSON.parse(head) as CallHead;
-      const offsetMs = nowMs === undefined ? 0 : nowMs - Date.now();
+      const offsetOfRunnerMs = nowMs === undefined ? 0 : nowMs - Date.now();
       const journal = journalOf(env);
+      // The host hears of it before the first effect, as calls keep their order.
+      const running = journal.run(id).catch(() => undefined);
       const told = lines.filter((line) => line !== "");
       const stored = told.map((line) => JSON.parse(line) as JournalMessage);
       // A sealed workflow may have started one in clear, or have ended in it.
       const isSealed = journal.isSealed || told.some((line) => line.includes(SEALED));
       const messages = isSealed ? await journal.open(id, stored) : stored;
-      // The host hears of it before the first effect, as calls keep their order.
-      journal.run(id).catch(() => undefined);
+      // The host may be on another machine than the runner.
+      const offsetMs = (await running) ?? offsetOfRunnerMs;
       const options = { id, messages, env, journal };
       let steps = 0;
       const executor = createExecutor(run, options, {

@@ -4,9 +4,10 @@
  *
  * When the runner dies the IPC channel closes: the host drains its instances and ends, so that no orphan is left.
  */
-import { messageOf, orphans } from "../../../contracts/index.ts";
+import { messageOf } from "../../../contracts/index.ts";
 import type { LoginTexts } from "../../../nats/index.ts";
 import type { TrialOrder, TrialOutcome } from "../../host.ts";
+import { closeTrial } from "../../instance/closed-failure.ts";
 import type { Instance } from "../../instance/instance.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
 import { startInstance } from "../../instance/start-instance.ts";
@@ -27,7 +28,7 @@ import {
 import { IsolateSandbox } from "./isolate-sandbox.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { QuietMemory } from "./quiet-memory.ts";
-import { endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
+import { endAfterRunner, endAtOnce, endAtOnceOnFault, send } from "./runner-channel.ts";
 import { tryBundle } from "./trial.ts";
 import { createBlindWatchdog, createWatchdog, type Watchdog } from "./watchdog.ts";
 
@@ -66,7 +67,7 @@ process.on("message", (message: ToHost) => {
     void send({ type: "failed", message: messageOf(error) }).then(endAtOnce);
   });
 });
-process.on("disconnect", () => void stop(orphans.graceMs));
+endAfterRunner(stop);
 // The terminal's Ctrl-C reaches the whole process group: the runner decides when its hosts end.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
@@ -139,21 +140,19 @@ function tried(order: TrialOrder): Promise<TrialOutcome> {
   return running === undefined || stopping !== undefined ? Promise.resolve(refused) : tryIn(running, order);
 }
 
-function tryIn(parts: Running, order: TrialOrder): Promise<TrialOutcome> {
-  const { name } = order.config;
-  return tryBundle(
+async function tryIn(parts: Running, order: TrialOrder): Promise<TrialOutcome> {
+  const { config } = order;
+  const sealer = parts.keys.sealerOf(config.name);
+  const { node, nats } = parts;
+  const outcome = await tryBundle(
     {
       ...parts,
-      operations: createOperations({
-        ...parts,
-        config: order.config,
-        sealer: parts.keys.sealerOf(name),
-        log: () => undefined,
-      }),
-      adopted: (isolate) => owners.set(isolate, name),
+      operations: createOperations({ ...parts, config, sealer, log: () => undefined }),
+      adopted: (isolate) => owners.set(isolate, config.name),
     },
     order,
   ).catch(failed);
+  return closeTrial(outcome, { node, nats, config, sealer });
 }
 
 async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
@@ -175,7 +174,8 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
     },
     onRunaway: (isolate: Isolate) => retire("it was ended, and goes on", isolate, RUNAWAY_GRACE_MS),
   };
-  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, ...order };
+  const sealer = running.keys.sealerOf(order.config.name);
+  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, sealer, ...order };
   const place = door?.nextPlace();
   const areStarting = () => starts.size > 0;
   await startReported({
@@ -224,13 +224,14 @@ function stop(graceMs: number): Promise<void> {
 }
 
 async function stopOnce(graceMs: number): Promise<void> {
-  // A start ends first: its instance is drained with the others.
-  await Promise.allSettled(starts);
-  await Promise.all(
-    [...instances.values()].map(({ life }) =>
-      life.drain({ reason: "shutdown", graceMs, closesSockets: false }),
-    ),
-  );
+  const drainAll = () =>
+    Promise.all(
+      [...instances.values()].map(({ life }) =>
+        life.drain({ reason: "shutdown", graceMs, closesSockets: false }),
+      ),
+    );
+  // The instance of a start under way is drained when it is there.
+  await Promise.all([drainAll(), Promise.allSettled(starts).then(drainAll)]);
   running?.pool.close();
   if (running !== undefined) await closeHostParts(running);
   // The last message has to leave the process first.

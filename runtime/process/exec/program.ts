@@ -36,7 +36,8 @@ import {
   type Subscription,
 } from "../../../nats/index.ts";
 import type { DrainOrder, EndFacts, HostParts, KeptFile, MountedFile, StartOutcome } from "../../host.ts";
-import type { FunctionLog } from "../../instance/function-logs.ts";
+import { closeFailure } from "../../instance/closed-failure.ts";
+import { createFunctionLog, type FunctionLog } from "../../instance/function-logs.ts";
 import { watchIdle } from "../../instance/idle-watch.ts";
 import { leaveCgroup, makeProgramCgroup } from "./cgroup.ts";
 import { type Child, type ChildEnd, startChild } from "./child.ts";
@@ -47,16 +48,16 @@ import { makeInstanceFolder } from "./instance-folder.ts";
 import { missingInterpreter, unfitFor } from "./launch.ts";
 import { createMark } from "./process-mark.ts";
 import { findMarked } from "./processes-of.ts";
-import { createProgramLog } from "./program-log.ts";
 import { metadataOf } from "./program-metadata.ts";
 import { describeEnd, factsOf, ProgramOutput } from "./program-output.ts";
+import { sealerOf } from "./program-sealer.ts";
 import { subjectsOf } from "./program-subjects.ts";
 import { traceProgram } from "./program-traces.ts";
 import { RELAY_PORT } from "./relay.ts";
 import { STOPPING } from "./stopping.ts";
 
 export interface ProgramOptions {
-  parts: Pick<HostParts, "node" | "nats" | "spans" | "log">;
+  parts: Pick<HostParts, "node" | "nats" | "keys" | "spans" | "log">;
   nats: Nats;
   instance: string;
   revision: string;
@@ -110,7 +111,8 @@ export class Program {
     this.#options = options;
     const { nats, parts, config, instance, revision } = options;
     this.#mark = { runId: crypto.randomUUID(), mark: createMark(options.folder) };
-    this.#log = createProgramLog({ nats, node: parts.node, config, instance, revision });
+    const sealer = sealerOf(parts.keys, config);
+    this.#log = createFunctionLog({ nats, node: parts.node, config, instance, revision, sealer });
     this.#output = new ProgramOutput(this.#log, () => this.#phase === "starting");
   }
 
@@ -363,7 +365,8 @@ export class Program {
     this.#log.say(`${code}: ${message}`, undefined);
     await this.abandon();
     const said = this.#output.lastLines;
-    return { ok: false, code, message, facts, ...(said === "" ? {} : { stack: `${message}\n${said}` }) };
+    const stack = said === "" ? {} : { stack: `${message}\n${said}` };
+    return closeFailure({ ok: false, code, message, facts, ...stack }, this.#options.config);
   }
 
   async #dispose(): Promise<void> {
@@ -372,7 +375,7 @@ export class Program {
     this.#stopFolderWatch();
     this.#inquiries?.unsubscribe();
     this.#door?.close();
-    this.#log.close();
+    await this.#log.close();
     if (this.#confined?.cgroup !== undefined) leaveCgroup(this.#confined.cgroup);
     if (this.#root !== undefined)
       await rm(this.#root, { recursive: true, force: true }).catch(() => undefined);

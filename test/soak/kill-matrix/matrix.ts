@@ -6,17 +6,20 @@
  * M2  No command has two results in its journal, and nothing follows a final record.
  * M3  No effect has a second key.
  * M4  No request is answered with an error of the function: what kills do to it is told as 502, 503 or 504, which a client may repeat.
+ * M5  A process that takes the place of a killed one is ready within `MOST_BACK_MS`.
+ *
+ * The workflows are shared out among the kills: a kill is armed, its share begins, and it strikes at its moment. So workflows are under
+ * way at each kill, however many there are, and the run takes as long as its kills do.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { subjects } from "../../../contracts/index.ts";
-import { Journals, type Nats } from "../../../nats/index.ts";
 import { createRandom, type Random } from "../random.ts";
 import { EVENT, faultsOf, strayEffects } from "./check.ts";
 import { WORKFLOW, workflowSource } from "./code.ts";
 import { type Effects, startEffects } from "./effects.ts";
-import { type Kill, killsOf, kindsOf } from "./kills.ts";
+import { type Kill, killsOf } from "./kills.ts";
 import { type Narun, startNarun } from "./processes.ts";
 import type { ServerCount } from "./servers.ts";
+import { Watch } from "./watch.ts";
 
 export interface MatrixOptions {
   /** The program of nats-server. */
@@ -25,7 +28,9 @@ export interface MatrixOptions {
   servers?: ServerCount;
   seed: number;
   workflows: number;
-  /** How many workflows are under way at a time. Each further one waits for one more kill. */
+  /** The number of kills among which the workflows are shared out. */
+  kills: number;
+  /** Upper bound of the workflows under way at a time. */
   atOnce: number;
   /** How long a kill waits for its moment, and the pause behind it. */
   patienceMs: number;
@@ -35,19 +40,35 @@ export interface MatrixOptions {
   say?(line: string): void;
 }
 
+/** A kill that was carried out. */
+export interface Killed extends Kill {
+  /** It came at its moment, and not because its time was over. */
+  isInTime: boolean;
+}
+
 export interface MatrixReport {
   faults: string[];
-  kills: Kill[];
+  kills: Killed[];
+  /** The longest time for which a runner, a gateway or a server that was killed was away. */
+  mostAwayMs: number;
   /** How many effects were asked for more than once. */
   repeated: number;
   effects: number;
 }
 
+/** Upper bound of the start of a process, on a machine that does much else. */
+const MOST_BACK_MS = 60_000;
+
 export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
   const random = createRandom(options.seed);
-  const watch = new Watch();
+  const watch = new Watch(createRandom(options.seed + 2));
   await using effects = await startEffects(options.binary, (isDone) => watch.atEffect(isDone));
-  await using narun = await startNarun(options.binary, options.servers ?? 1);
+  const away: { victim: string; ms: number }[] = [];
+  const onBack = (victim: string, ms: number) => {
+    away.push({ victim, ms });
+    options.say?.(`${victim} is back after ${Math.round(ms)} ms`);
+  };
+  await using narun = await startNarun(options.binary, options.servers ?? 1, onBack);
   watch.follow(narun.connection);
   await narun.push(WORKFLOW, workflowSource(effects.url), {
     workflow: true,
@@ -55,14 +76,15 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
     scale: { idleSeconds: 1 },
   });
   const ending = new AbortController();
-  const kills: Kill[] = [];
-  const killing = killUntil(ending.signal, {
-    narun,
-    watch,
-    random,
-    options,
-    onKill: (kill) => kills.push(kill),
-  });
+  const kills: Killed[] = [];
+  const broken: string[] = [];
+  const killing = killUntil(ending.signal, { narun, watch, random, options, kills }).catch(
+    (error: unknown) => {
+      broken.push(`the kills ended: ${String(error)}`);
+      // The other workflows show what is left.
+      watch.arm(Number.POSITIVE_INFINITY);
+    },
+  );
   const ids = Array.from({ length: options.workflows }, (_, at) => `m${options.seed}-${at}`);
   const blamed: string[] = [];
   const onBlamed = (answer: string) => blamed.push(answer);
@@ -70,7 +92,10 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
   ending.abort();
   await killing;
   const { faults, ...counts } = await judge(narun, effects, ids, results);
-  return { faults: [...faults, ...blamed], ...counts, kills };
+  const slow = away.filter(({ ms }) => ms > MOST_BACK_MS);
+  const late = slow.map(({ victim, ms }) => `${victim} was away for ${Math.round(ms)} ms`);
+  const mostAwayMs = Math.max(0, ...away.map(({ ms }) => ms));
+  return { faults: [...faults, ...blamed, ...broken, ...late], ...counts, kills, mostAwayMs };
 }
 
 async function judge(
@@ -78,7 +103,7 @@ async function judge(
   effects: Effects,
   ids: readonly string[],
   results: ReadonlyMap<string, unknown>,
-): Promise<Omit<MatrixReport, "kills">> {
+): Promise<Omit<MatrixReport, "kills" | "mostAwayMs">> {
   const values = await effects.values();
   const faults = strayEffects(ids, values);
   for (const id of ids) faults.push(...(await faultsOf(connection, id, results.get(id), values)));
@@ -86,78 +111,27 @@ async function judge(
   return { faults, repeated, effects: values.size };
 }
 
-/** Waits for the moments of kills, and counts them. */
-class Watch {
-  readonly #waiting: { count: number; resolve: () => void }[] = [];
-  #count = 0;
-  #kill: { kill: Kill; strike: () => void } | undefined;
-  #journals: Journals | undefined;
-
-  follow(nats: Nats): void {
-    this.#journals = new Journals(nats);
-    nats.subscribe(subjects.workflowsAll, (message) => {
-      const { kind, moment } = this.#kill?.kill ?? {};
-      if (
-        kind === undefined ||
-        moment === "before" ||
-        !kindsOf(message.subject, message.text()).includes(kind)
-      )
-        return;
-      if (moment === "inside") this.#strike();
-      else void this.#whenStored(message.subject.slice(nats.world.toWire("").length), message.text());
-    });
-  }
-
-  /** Half of the kills before a result come before the effect, and half behind it. */
-  async atEffect(isDone: boolean): Promise<void> {
-    if (this.#kill?.kill.moment === "before" && (isDone || Math.random() < 0.5)) this.#strike();
-  }
-
-  /** Resolves at the moment of a kill, or after a time. */
-  async until(kill: Kill, patienceMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#kill = { kill, strike: resolve };
-    const timer = setTimeout(resolve, patienceMs);
-    await promise;
-    clearTimeout(timer);
-    this.#kill = undefined;
-    this.#count += 1;
-    for (const { count, resolve: go } of this.#waiting) if (count <= this.#count) go();
-  }
-
-  /** Resolves after so many kills. */
-  async untilKills(count: number): Promise<void> {
-    if (count <= this.#count) return;
-    await new Promise<void>((resolve) => this.#waiting.push({ count, resolve }));
-  }
-
-  async #whenStored(subject: string, text: string): Promise<void> {
-    const last = await this.#journals?.lastOf(subject).catch(() => undefined);
-    if (last?.text === text) this.#strike();
-  }
-
-  #strike(): void {
-    this.#kill?.strike();
-  }
-}
-
 interface Killing {
   narun: Narun;
   watch: Watch;
   random: Random;
   options: MatrixOptions;
-  onKill(kill: Kill): void;
+  kills: Killed[];
 }
 
 async function killUntil(signal: AbortSignal, killing: Killing): Promise<void> {
-  const { narun, watch, random, options, onKill } = killing;
+  const { narun, watch, random, options, kills } = killing;
   for (const kill of killsOf(random)) {
-    if (signal.aborted) return;
-    await watch.until(kill, options.patienceMs);
-    if (signal.aborted) return;
-    if (!(await narun.kill(kill.victim, random))) continue;
-    onKill(kill);
-    options.say?.(`kill -9 of ${kill.victim} ${kill.moment} ${kill.kind}`);
+    let isInTime: boolean;
+    do {
+      if (signal.aborted) return;
+      isInTime = await watch.until(kill, kills.length, options.patienceMs);
+      if (signal.aborted) return;
+    } while (!(await narun.kill(kill.victim, random)));
+    kills.push({ ...kill, isInTime });
+    const { victim, moment, kind } = kill;
+    const when = isInTime ? `${moment} ${kind}` : `without its moment ${moment} ${kind}`;
+    options.say?.(`kill ${kills.length}: ${victim} ${when}`);
     await sleep(random.between(0, options.pauseMs));
   }
 }
@@ -170,19 +144,23 @@ interface Asked {
   onBlamed(answer: string): void;
 }
 
+/** How many ends of workflows share a line. */
+const SAID = 10;
+
 async function runAll(
   { ids, http, watch, onBlamed }: Asked,
-  { atOnce, mostMs, seed, say }: MatrixOptions,
+  { atOnce, kills, mostMs, seed, say }: MatrixOptions,
 ): Promise<Map<string, unknown>> {
   const random = createRandom(seed + 1);
   const results = new Map<string, unknown>();
-  const left = [...ids];
+  const left = [...ids.entries()];
   const work = async () => {
-    for (let id = left.shift(); id !== undefined; id = left.shift()) {
-      await watch.untilKills(ids.indexOf(id) - atOnce + 1);
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      const [at, id] = next;
+      await watch.untilArmed(Math.floor((at * kills) / ids.length));
       const input = { sleepMs: random.between(20, 400) };
       results.set(id, await runOne(`${http}/${WORKFLOW}/${id}`, input, { mostMs, onBlamed }).catch(String));
-      say?.(`${id} has ended`);
+      if (results.size % SAID === 0) say?.(`${results.size} workflows have ended`);
     }
   };
   await Promise.all(Array.from({ length: atOnce }, work));

@@ -10,6 +10,7 @@ import { pushBuild } from "../../../control/index.ts";
 import type { Nats } from "../../../nats/index.ts";
 import { eventually } from "../../harness/eventually.ts";
 import { buildSource } from "../../harness/function-source.ts";
+import { keptPort } from "../../harness/kept-ports.ts";
 import { startTestNode, type TestNode } from "../../harness/node-process.ts";
 import { rolesOf } from "../processes.ts";
 import type { Random } from "../random.ts";
@@ -31,9 +32,14 @@ const NODES = 2;
 /** Upper bound of a start, on a machine that does much else. */
 const START_MS = 240_000;
 
-export async function startNarun(binary: string, servers: ServerCount): Promise<Narun> {
+/** `onBack`: hears how long a process of this role was away that was killed. */
+export async function startNarun(
+  binary: string,
+  servers: ServerCount,
+  onBack: (victim: Victim, backMs: number) => void,
+): Promise<Narun> {
   await using stack = new AsyncDisposableStack();
-  const nats = await startServers(servers, binary, stack);
+  const nats = await startServers(servers, binary, stack, onBack);
   const { connection } = nats;
   const cacheDir = await mkdtemp(join(tmpdir(), "narun-matrix-"));
   stack.defer(() => rm(cacheDir, { recursive: true, force: true }));
@@ -44,7 +50,7 @@ export async function startNarun(binary: string, servers: ServerCount): Promise<
   };
   const nodes: TestNode[] = await Promise.all(Array.from({ length: NODES }, startNode));
   stack.defer(async () => void (await Promise.all(nodes.map((node) => node.kill9()))));
-  let gateway = await startGateway(nats.url, "127.0.0.1:0");
+  let gateway = await startGateway(nats.url, `127.0.0.1:${await keptPort()}`);
   stack.defer(() => endGateway(gateway.child));
   const { http } = gateway;
   const hosts = () => nodes.flatMap(({ pid }) => rolesOf(pid).host);
@@ -59,14 +65,18 @@ export async function startNarun(binary: string, servers: ServerCount): Promise<
     async runner(random) {
       const at = random.between(0, nodes.length - 1);
       const [victim] = nodes.splice(at, 1);
+      const from = performance.now();
       await victim?.kill9();
       nodes.push(await eventually(startNode, { timeoutMs: START_MS }));
+      onBack("runner", performance.now() - from);
       return victim !== undefined;
     },
     async gateway() {
+      const from = performance.now();
       await endGateway(gateway.child);
       const again = () => startGateway(nats.url, new URL(http).host);
       gateway = await eventually(again, { timeoutMs: START_MS });
+      onBack("gateway", performance.now() - from);
       return true;
     },
     async "nats-server"(random) {

@@ -16,24 +16,40 @@ export interface Servers {
 
 export type ServerCount = 1 | 3;
 
+/** Hears how long a server was away that was killed, when it is back. */
+export type OnBack = (victim: "nats-server", backMs: number) => void;
+
 const WAIT = { timeoutMs: 120_000 };
 
 export function startServers(
   count: ServerCount,
   binary: string,
   stack: AsyncDisposableStack,
+  onBack: OnBack,
 ): Promise<Servers> {
-  return count === 1 ? startOne(binary, stack) : startThree(binary, stack);
+  return count === 1 ? startOne(binary, stack, onBack) : startThree(binary, stack, onBack);
 }
 
-async function startOne(binary: string, stack: AsyncDisposableStack): Promise<Servers> {
+async function startOne(binary: string, stack: AsyncDisposableStack, onBack: OnBack): Promise<Servers> {
   const nats = stack.use(await startTestNats({ binary }));
   const connection = await connectNats({ url: nats.url, name: "kill matrix" });
   stack.defer(() => connection.close());
-  return { url: nats.url, connection, kill: () => nats.kill9() };
+  return {
+    url: nats.url,
+    connection,
+    async kill() {
+      const from = performance.now();
+      await nats.kill9();
+      // The next kill may come while it is away.
+      void eventually(() => nats.pid, WAIT).then(
+        () => onBack("nats-server", performance.now() - from),
+        () => onBack("nats-server", Number.POSITIVE_INFINITY),
+      );
+    },
+  };
 }
 
-async function startThree(binary: string, stack: AsyncDisposableStack): Promise<Servers> {
+async function startThree(binary: string, stack: AsyncDisposableStack, onBack: OnBack): Promise<Servers> {
   const cluster = stack.use(await startNatsCluster({ binary }));
   const url = cluster.urls();
   const connection = await eventually(() => connectNats({ url, name: "kill matrix" }), WAIT);
@@ -45,9 +61,11 @@ async function startThree(binary: string, stack: AsyncDisposableStack): Promise<
     connection,
     async kill(random) {
       const victim = cluster.names[random.between(0, cluster.names.length - 1)] ?? "";
+      const from = performance.now();
       await cluster.kill(victim);
       cluster.start(victim);
       await untilWhole();
+      onBack("nats-server", performance.now() - from);
     },
   };
 }

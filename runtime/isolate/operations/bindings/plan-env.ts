@@ -23,6 +23,7 @@ export function planEnv(
     triggers: triggersOf(config),
     service: { name: config.name, isTrial },
     ...(journal === undefined ? {} : { journal }),
+    ...(config.logs === undefined ? {} : { keepsErrors: true }),
   };
 }
 

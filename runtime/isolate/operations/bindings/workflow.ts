@@ -13,7 +13,14 @@ import {
   subjects,
   type WorkflowParent,
 } from "../../../../contracts/index.ts";
-import { createHeaders, Journals, type Nats, toMessage, type WorkflowName } from "../../../../nats/index.ts";
+import {
+  createHeaders,
+  JournalClock,
+  Journals,
+  type Nats,
+  toMessage,
+  type WorkflowName,
+} from "../../../../nats/index.ts";
 import { CallError, type HostOperations } from "../../process/host-calls.ts";
 import { readWhole } from "./arguments.ts";
 import type { BindingContext } from "./binding-context.ts";
@@ -42,6 +49,9 @@ export function createWorkflowOperations({
   const runs = new WorkflowRuns(nats);
   const own = config.workflowOf ?? config.name;
   const journals = new Journals(nats);
+  const clock = new JournalClock(nats);
+  // The first executor need not wait for the answer then.
+  void clock.offsetMs();
   const sealed = createSealedJournals(sealer, config.workflow?.seal);
   const nameOf = (id: unknown, workflow: unknown = own) => ({
     workflow: readWorkflow(workflow, own, config),
@@ -50,10 +60,11 @@ export function createWorkflowOperations({
   const mostBytes = nats.maxPayload - MAX_HEADER_BYTES;
   return tellingAway({
     ...createReadOperations({ journals, nats, nameOf, sealed }),
+    ...createPublishing({ nats, config, sealer, allDeclared, mostBytes }),
     "workflow.run": ([id], { owner }) => {
       const end = endOf(owner);
       if (end !== undefined) runs.begin(nameOf(id), end);
-      return undefined;
+      return clock.offsetMs();
     },
     "workflow.append": async ([id, recordValue, after, dueValue, state]) => {
       const name = nameOf(id);
@@ -90,6 +101,16 @@ export function createWorkflowOperations({
       await journals.send(name, await sealed.sealInput(name, input));
       return undefined;
     },
+  });
+}
+
+type PublishParts = Pick<WorkflowContext, "config" | "sealer" | "allDeclared"> & {
+  nats: Nats;
+  mostBytes: number;
+};
+
+function createPublishing({ nats, config, sealer, allDeclared, mostBytes }: PublishParts): HostOperations {
+  return {
     "workflow.publish": async ([subjectValue, dataValue, messageId]) => {
       const subject = readSubject(subjectValue, config);
       const headers = createHeaders();
@@ -107,7 +128,7 @@ export function createWorkflowOperations({
       await nats.flush();
       return undefined;
     },
-  });
+  };
 }
 
 /** A child tells its parent how it ended: a workflow of another parent would never do so. */

@@ -4,9 +4,10 @@
  *
  * When the runner dies the IPC channel closes: the process drains its instance and ends, so that no orphan is left.
  */
-import { messageOf, orphans } from "../../../../contracts/index.ts";
+import { messageOf } from "../../../../contracts/index.ts";
 import type { LoginTexts } from "../../../../nats/index.ts";
 import type { TrialOutcome } from "../../../host.ts";
+import { closeTrial } from "../../../instance/closed-failure.ts";
 import type { FunctionLog } from "../../../instance/function-logs.ts";
 import type { Instance } from "../../../instance/instance.ts";
 import type { SandboxOwner } from "../../../instance/sandbox.ts";
@@ -21,7 +22,12 @@ import {
   renewLogin,
   startReported,
 } from "../../../isolate/process/host-parts.ts";
-import { endAtOnce, endAtOnceOnFault, send } from "../../../isolate/process/runner-channel.ts";
+import {
+  endAfterRunner,
+  endAtOnce,
+  endAtOnceOnFault,
+  send,
+} from "../../../isolate/process/runner-channel.ts";
 import { ThreadSandbox } from "./thread-sandbox.ts";
 
 endAtOnceOnFault();
@@ -40,7 +46,7 @@ process.on("message", (message: ToHost) => {
     void send({ type: "failed", message: messageOf(error) }).then(endAtOnce);
   });
 });
-process.on("disconnect", () => void stop(orphans.graceMs));
+endAfterRunner(stop);
 // The terminal's Ctrl-C reaches the whole process group: the runner decides when its hosts end.
 process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
@@ -77,11 +83,18 @@ async function receive(message: ToHost): Promise<void> {
   }
 }
 
-/** Evaluates a bundle once. Its log lines are dropped. */
 async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   if (running === undefined || stopping !== undefined) return refused;
+  const { node, nats, keys } = running;
+  const { config } = order;
+  const outcome = await tryOnce(running, order);
+  return closeTrial(outcome, { node, nats, config, sealer: keys.sealerOf(config.name) });
+}
+
+/** Evaluates a bundle once. Its log lines are dropped. */
+async function tryOnce(parts: HostParts, order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
   const sandbox = new ThreadSandbox(
-    { ...running, ...order, threadFile, isTraced: false, isTrial: true },
+    { ...parts, ...order, threadFile, isTraced: false, isTrial: true },
     TRIAL_OWNER,
   );
   try {
@@ -101,7 +114,7 @@ async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOu
 }
 
 const nothing = () => undefined;
-const NO_LOG: FunctionLog = { write: nothing, say: nothing, dropped: nothing, close: nothing };
+const NO_LOG: FunctionLog = { write: nothing, say: nothing, dropped: nothing, close: async () => nothing() };
 /** The owner of a sandbox that gets no requests. */
 const TRIAL_OWNER: SandboxOwner = {
   log: NO_LOG,
@@ -119,9 +132,10 @@ async function start(order: Extract<ToHost, { type: "start" }>): Promise<void> {
   if (running === undefined || stopping !== undefined) {
     return send({ type: "started", instance, outcome: refused });
   }
-  const { node, nats, peers, ledger, door, near, counts, spans } = running;
+  const { node, nats, peers, ledger, door, near, counts, spans, keys } = running;
+  const sealer = keys.sealerOf(order.config.name);
   const parts = { ...running, ...order, threadFile, isTraced: spans !== undefined };
-  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, ...order };
+  const common = { node, nats, peers, ledger, near, counts, sourceMaps, spans, sealer, ...order };
   const place = door?.nextPlace();
   await startReported({
     instance,

@@ -81,7 +81,7 @@ post(ThreadOp.started, started);
 async function load(): ReturnType<LoadHandlers> {
   const exports: Record<string, unknown> = await import(BUNDLE_FILE as string);
   const objects = createEnv(env satisfies EnvPlan);
-  const handlers = resolveHandlers(exports, objects, env.triggers);
+  const handlers = resolveHandlers(exports, objects, env);
   if (typeof handlers === "string") return { ok: false, code: "NO_HANDLER", message: handlers };
   const started = await startService(exports, objects, env.service);
   if (!started.ok) {

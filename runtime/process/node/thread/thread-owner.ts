@@ -46,7 +46,7 @@ export function createThreadOwner({ post, ownPlaces, sandbox }: ThreadOwnerOptio
       write: (level, text, requestId) => post(ThreadOp.wrote, level, ownPlaces(String(text)), requestId),
       say: (text, requestId) => post(ThreadOp.wrote, "error", ownPlaces(text), requestId),
       dropped: () => undefined,
-      close: () => undefined,
+      close: async () => undefined,
     },
     condemn: () => undefined,
     replace: () => undefined,
