@@ -230,6 +230,10 @@ export const toolErrors = {
     title: "The node has no room for another instance",
     solve: "Add a node, or raise the node's limit of instances.",
   },
+  SCALE_MAX_REACHED: {
+    title: "The function has as many instances on the node as `scale.max` allows",
+    solve: "Raise `scale.max`, or `scale.concurrency`, if the node has the means for it.",
+  },
   NODE_STOPPING: {
     title: "The node is shutting down",
     solve: "Another node takes over; start one if there is none.",

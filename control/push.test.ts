@@ -2,7 +2,7 @@ import { AckPolicy, jetstreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import { announceNode, readAsNode, startNatsWorld, startTrialNode } from "../builder/testing/nats-world.ts";
 import { buildOf } from "../builder/testing/source-folder.ts";
-import { isNarunError, messageOf, type TrialReply } from "../contracts/index.ts";
+import { isNarunError, messageOf, subjects, type TrialReply } from "../contracts/index.ts";
 import {
   ensureConsumer,
   type Nats,
@@ -337,6 +337,25 @@ test("damaged storage is replaced and the revision tried again", async () => {
   expect(await pushBuild(nats, build)).toMatchObject({ tried: true });
   expect(trials).toHaveLength(2);
   expect(await liveRevision(nats, "repaired")).toBe(build.revision);
+});
+
+test("a trial whose request is lost, as with its server, is asked for again", async () => {
+  await using world = await startNatsWorld();
+  const { nats } = world;
+  let requests = 0;
+  const trials = await startTrialNode(nats, "n1", () => (requests++ === 0 ? undefined : ok));
+  const result = await pushBuild(nats, await buildOf("asked-again"));
+  expect(result).toMatchObject({ tried: true });
+  expect(trials).toHaveLength(2);
+});
+
+test("a node that is lost while it tries is passed over", async () => {
+  await using world = await startNatsWorld();
+  const { nats } = world;
+  const subscribed = nats.subscribe(subjects.trial("n1"), () => subscribed.unsubscribe());
+  await announceNode(nats, "n1");
+  const result = await pushBuild(nats, await buildOf("lost-node"));
+  expect(result).toMatchObject({ tried: false, whyUntried: "not-taken" });
 });
 
 test("an abort while a node tries it ends the push at once", async () => {

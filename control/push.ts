@@ -5,7 +5,7 @@
  * I2  The spec moves once, by a compare-and-set against the spec at the start.
  * I3  A revision that did not go live is deleted again, unless it was stored before.
  */
-
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Build } from "../builder/index.ts";
 import {
   capabilitiesOf,
@@ -153,7 +153,9 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
       known: await finding,
       onReplacing: () => options.onProgress?.({ step: "replace" }),
     });
-    await Promise.all([pruning, removing]);
+    await removing;
+    // It may go on behind the push, which an election of its streams does not make late.
+    await Promise.race([pruning, sleep(PRUNE_MS, undefined, { ref: false })]);
     const told = { ...doubts, ...(cleared.length === 0 ? {} : { cleared }) };
     const result = { name, revision, unchanged: false, answering, ...told };
     return tried.outcome === "ok"
@@ -165,6 +167,9 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     throw error;
   }
 }
+
+/** How long a push that is live waits until old revisions are gone. */
+const PRUNE_MS = 1_000;
 
 /** The bundle of a service has it (functions/sdk/service/service.ts); that of another function has it by chance at most. */
 const SERVICE_MARK = "~service";

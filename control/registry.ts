@@ -142,11 +142,19 @@ export async function pruneRevisions(registry: Registry, name: string, live: str
   return old.map(({ revision }) => revision);
 }
 
-/** Deletes the files of manifests that no stored revision refers to. Deletes nothing if a revision cannot be read. */
-export async function collectFiles({ revisions, binaries }: Registry, manifests: readonly Manifest[]) {
+/**
+ * Deletes the files of manifests that no stored revision refers to, except for the revisions of the keys `going`. Deletes nothing if a
+ * revision cannot be read.
+ */
+export async function collectFiles(
+  { revisions, binaries }: Registry,
+  manifests: readonly Manifest[],
+  going: ReadonlySet<string> = new Set(),
+) {
   const stored = await revisions.list();
   const kept = new Set<string>();
   for (const read of stored) {
+    if (going.has(read.key)) continue;
     if (!read.ok) return;
     for (const sha256 of filesOf(read.value)) kept.add(sha256);
   }

@@ -1,3 +1,4 @@
+import { jetstreamManager } from "@nats-io/jetstream";
 import { expect, test } from "vitest";
 import type { Build } from "../builder/index.ts";
 import { readAsNode, startNatsWorld, startTrialNode } from "../builder/testing/nats-world.ts";
@@ -180,6 +181,21 @@ test("removing a function takes its revisions and files, and leaves those that o
   await expect(removeFunction(nats, "hello")).rejects.toMatchObject({ code: "FUNCTION_NOT_FOUND" });
   // A name that was removed can be used again.
   expect(await pushBuild(nats, shared)).toMatchObject({ unchanged: false });
+});
+
+test("a removal that breaks off is taken up by the next one", async () => {
+  await using world = await startNatsWorld();
+  const { nats } = world;
+  const [build] = await pushAll(nats, "half", ["a"]);
+  const manager = await jetstreamManager(nats.connection);
+  // The store of files takes no order to delete one.
+  const { config } = await manager.streams.info("OBJ_app-binaries");
+  await manager.streams.update("OBJ_app-binaries", { ...config, max_msg_size: 1 });
+  await expect(removeFunction(nats, "half")).rejects.toThrow();
+  await manager.streams.update("OBJ_app-binaries", { ...config, max_msg_size: -1 });
+  await removeFunction(nats, "half");
+  expect(await (await openBinaries(nats)).has(build?.manifest.bundle.sha256 ?? "")).toBe(false);
+  await expect(removeFunction(nats, "half")).rejects.toMatchObject({ code: "FUNCTION_NOT_FOUND" });
 });
 
 test("a service of the original toolkit is removed, and not rolled back", async () => {

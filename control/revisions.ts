@@ -115,13 +115,13 @@ export async function removeFunction(
   await ifPermitted(() => removeQueueConsumers(nats, name, consumed, []));
   await ifPermitted(() => removeEventConsumers(nats, name));
   await ifPermitted(() => dropCalls(nats, name));
-  for (const { revision } of stored) await registry.revisions.delete(revisionKey(name, revision));
-  await collectFiles(
-    registry,
-    stored.map(({ manifest }) => manifest),
-  );
+  const manifests = stored.map(({ manifest }) => manifest);
+  const keys = stored.map(({ revision }) => revisionKey(name, revision));
+  await collectFiles(registry, manifests, new Set(keys));
   const isProgram = stored.some(({ manifest }) => manifest.program !== undefined);
   const binaries = isProgram ? await deleteNamedCopies(nats, name) : [];
+  // They go last: where the removal breaks off, the next one finds by them what is left.
+  await Promise.all(keys.map((key) => registry.revisions.delete(key)));
   return { name, revisions: stored.map(({ revision }) => revision), binaries };
 }
 

@@ -37,6 +37,11 @@ export interface Candidates {
 /** How long a node may take to answer: a busy machine is slow to start a process. It ends a looping module earlier by itself. */
 const TRIAL_TIMEOUT_MS = 45_000;
 
+/** How long a node is not asked again: during an election, and after that. */
+const AGAIN_MS = 1_000;
+const OFTEN = 12;
+const SELDOM_MS = 5_000;
+
 /** Refusals that do not blame the function: another node may accept it. */
 const REFUSALS = new Set(["MODE_UNSUPPORTED", "NODE_FULL", "NODE_STOPPING"]);
 
@@ -96,15 +101,33 @@ export async function findCandidates(
   return { nodes: rankNodes(name, eligible).map(({ node }) => node), why };
 }
 
-async function ask(
-  nats: Nats,
-  node: string,
-  trial: Trial,
-): Promise<TrialReply | "no-responders" | "timeout"> {
+type Answer = TrialReply | "no-responders" | "timeout";
+
+/**
+ * Asks a node, and asks again for as long as it says nothing: a request, or its reply, is lost with the server that had it. The node evaluates a
+ * revision once for all who ask meanwhile. A node that was lost or cut off has no responders by then.
+ */
+async function ask(nats: Nats, node: string, trial: Trial): Promise<Answer> {
+  const endsAtMs = performance.now() + TRIAL_TIMEOUT_MS;
+  const answered = Promise.withResolvers<Answer>();
+  const begin = () => askOnce(nats, node, trial, endsAtMs).then(answered.resolve, answered.reject);
+  let timer: NodeJS.Timeout;
+  const beginLater = (times: number) => {
+    const waitMs = times < OFTEN ? AGAIN_MS : SELDOM_MS;
+    timer = setTimeout(() => {
+      void begin();
+      beginLater(times + 1);
+    }, waitMs);
+  };
+  void begin();
+  beginLater(0);
+  return answered.promise.finally(() => clearTimeout(timer));
+}
+
+async function askOnce(nats: Nats, node: string, trial: Trial, endsAtMs: number): Promise<Answer> {
   try {
-    const reply = await nats.request(subjects.trial(node), JSON.stringify(trial), {
-      timeoutMs: TRIAL_TIMEOUT_MS,
-    });
+    const timeoutMs = endsAtMs - performance.now();
+    const reply = await nats.request(subjects.trial(node), JSON.stringify(trial), { timeoutMs });
     return TrialReplySchema.parse(JSON.parse(reply.text()));
   } catch (error) {
     if (!(error instanceof NoReplyError)) throw error;

@@ -13,17 +13,24 @@ export interface AskAgainOptions {
   isHeld(error: unknown): boolean;
   /** Whether nothing can answer now. */
   isHopeless(): boolean;
+  /** Called when the first attempt is no longer alone. */
+  onWait?(): void;
 }
 
 /** How long one attempt is alone. */
 const ALONE_MS = 1_000;
 /** Upper bound of the attempts that wait at a time. */
 const MOST = 5;
-/** How long after the first attempt another one may begin: an election takes so long at most. */
-const TRY_MS = 9_000;
+/** How long after the first attempt another one may begin: an election takes up to 9 s, and more on a busy machine. */
+const TRY_MS = 12_000;
+/** How long the attempts that are under way by then are waited for. */
+const LAST_MS = 2_000;
 
 /** Begins work again each second, for as long as nothing answers. Rejects with the error of the last attempt that ended. */
-export function askAgain<T>(work: () => Promise<T>, { isHeld, isHopeless }: AskAgainOptions): Promise<T> {
+export function askAgain<T>(
+  work: () => Promise<T>,
+  { isHeld, isHopeless, onWait }: AskAgainOptions,
+): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const endsAtMs = performance.now() + TRY_MS;
   let open = 0;
@@ -35,7 +42,8 @@ export function askAgain<T>(work: () => Promise<T>, { isHeld, isHopeless }: AskA
     });
   };
   const timer = setInterval(() => {
-    if (isHopeless()) reject(new TimeoutError());
+    onWait?.();
+    if (isHopeless() || performance.now() > endsAtMs + LAST_MS) reject(new TimeoutError());
     else if (open < MOST && performance.now() < endsAtMs) begin();
   }, ALONE_MS);
   begin();

@@ -8,11 +8,15 @@ export class ClusterView {
   readonly #connection: NatsConnection;
   readonly #listeners = new Set<() => void>();
   readonly #seen = new Set<string>();
+  readonly #onWait: (isWaiting: boolean) => void;
+  #waits = 0;
   #most = 0;
   #here = 0;
 
-  constructor(connection: NatsConnection) {
+  /** `onWait`: work waits for JetStream from now on, or none does any more. */
+  constructor(connection: NatsConnection, onWait: (isWaiting: boolean) => void = () => undefined) {
     this.#connection = connection;
+    this.#onWait = onWait;
     this.look();
   }
 
@@ -54,6 +58,16 @@ export class ClusterView {
     this.#here = here;
     this.#most = Math.max(this.#most, here);
     if (isNews) for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** Work waits for JetStream, as a leader is elected; returns the function that ends it. */
+  beginWait(): () => void {
+    this.#waits += 1;
+    if (this.#waits === 1) this.#onWait(true);
+    return () => {
+      this.#waits -= 1;
+      if (this.#waits === 0) this.#onWait(false);
+    };
   }
 
   /** Calls back when servers came or went; returns the function that ends it. */

@@ -45,6 +45,8 @@ export interface NatsOptions {
    * it is back.
    */
   onRefused?: (error: NarunError) => void;
+  /** Called when work waits for JetStream, as a leader is elected, and when none waits any more. */
+  onWait?: ((isWaiting: boolean) => void) | undefined;
   /** The id of the world, for a process that knows it. Default: it is looked up. */
   worldId?: string;
   /** Copies of every stream that narun makes. Default: three in a cluster of three servers or more, else one. */
@@ -209,14 +211,14 @@ export async function connectNats(options: NatsOptions): Promise<Nats> {
     refusals.note(error);
     permissions.note(error);
   };
-  const cluster = new ClusterView(connection);
+  const cluster = new ClusterView(connection, options.onWait);
   const status = new ConnectionStatus({ connection, delay, onError, onCluster: () => cluster.look() });
   status.listen((state) => {
     if (state === "connected") refusals.forget();
   });
   followMajority({ connection, cluster, servers, isConnected: () => status.state === "connected" });
   const copies = () => copiesOf(options.copies, cluster);
-  const world = createWorld(options.worldId ?? (await findWorldId(connection, copies)));
+  const world = createWorld(options.worldId ?? (await findWorldId({ connection, cluster }, copies)));
   const parts = { wire, transport, world, status, cluster, copies, permissions, inboxPrefix, onHandlerError };
   const nats = new OpenConnection(parts);
   if (typeof login === "object" && typeof login.creds === "object")

@@ -20,7 +20,10 @@ import { refusalOf } from "./permissions.ts";
 interface JetStreamUser {
   readonly state: string;
   /** Undefined: not known. */
-  readonly cluster?: Pick<ClusterView, "isMinority" | "isCluster" | "here" | "most"> | undefined;
+  readonly cluster?:
+    | (Pick<ClusterView, "isMinority" | "isCluster" | "here" | "most"> &
+        Partial<Pick<ClusterView, "beginWait">>)
+    | undefined;
   readonly connection: NatsConnection;
 }
 
@@ -43,16 +46,27 @@ const MAX_WAIT_MS = 500;
  * Does something with JetStream. Errors: NATS_NO_JETSTREAM, where the server or the account has none;
  * NATS_NO_MAJORITY; NATS_JETSTREAM_UNAVAILABLE; NATS_PERMISSIONS_VIOLATION.
  */
-export async function needsJetStream<T>(
+export function needsJetStream<T>(
   nats: JetStreamUser,
   work: () => Promise<T>,
-  { mayRepeat = true, isLong = false }: JetStreamUse = {},
+  use: JetStreamUse = {},
+): Promise<T> {
+  let endWait: (() => void) | undefined;
+  const onWait = () => {
+    endWait ??= nats.cluster?.beginWait?.();
+  };
+  return tryFor(nats, work, use, onWait).finally(() => endWait?.());
+}
+
+async function tryFor<T>(
+  nats: JetStreamUser,
+  work: () => Promise<T>,
+  { mayRepeat = true, isLong = false }: JetStreamUse,
+  onWait: () => void,
 ): Promise<T> {
   const asksAgain = nats.cluster?.isCluster === true && mayRepeat && !isLong;
-  const attempt = () =>
-    asksAgain
-      ? askAgain(work, { isHeld: mayPass, isHopeless: () => nats.cluster?.isMinority === true })
-      : work();
+  const isHopeless = () => nats.cluster?.isMinority === true;
+  const attempt = () => (asksAgain ? askAgain(work, { isHeld: mayPass, isHopeless, onWait }) : work());
   const endsAtMs = performance.now() + TRY_MS;
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
     try {
@@ -67,6 +81,7 @@ export async function needsJetStream<T>(
       if (nats.cluster?.isMinority === true) throw withoutMajority(nats.cluster, cause);
       const isOver = performance.now() + waitMs >= endsAtMs || (problem === "silent" && !mayRepeat);
       if (isOver) throw new NarunError("NATS_JETSTREAM_UNAVAILABLE", { detail: describe(error) }, cause);
+      onWait();
       await sleep(waitMs);
     }
   }
@@ -127,11 +142,14 @@ export function withoutMajority(
 }
 
 const ASK_TIMEOUT_MS = 2_000;
+/** The leader of a cluster answers, and it is elected anew as well: its silence is no reason to be late. */
+const CLUSTER_ASK_MS = 250;
 
 /** Why a subject of JetStream has no responders: every server with JetStream answers for the account. */
-async function findWhyNobody(nats: Pick<JetStreamUser, "connection">): Promise<Problem> {
+async function findWhyNobody(nats: Pick<JetStreamUser, "connection" | "cluster">): Promise<Problem> {
+  const timeout = nats.cluster?.isCluster === true ? CLUSTER_ASK_MS : ASK_TIMEOUT_MS;
   try {
-    const reply = await nats.connection.request("$JS.API.INFO", "", { timeout: ASK_TIMEOUT_MS });
+    const reply = await nats.connection.request("$JS.API.INFO", "", { timeout });
     const { error } = reply.json<{ error?: { err_code?: number } }>();
     return NOT_ENABLED.includes(error?.err_code ?? 0) ? "none" : "away";
   } catch (error) {

@@ -12,6 +12,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { messageOf, stores } from "../contracts/index.ts";
+import type { ClusterView } from "./cluster-view.ts";
 import { type CopiesChoice, withCopies } from "./copies-choice.ts";
 import { isStreamMissing } from "./jetstream-errors.ts";
 import { needsJetStream } from "./needs-jetstream.ts";
@@ -54,14 +55,18 @@ const ID_DIGITS = 8;
 
 /** The id of the connection's world, or why there is none: errors of needsJetStream. Creates the bucket where it is missing. */
 export async function findWorldId(
-  connection: NatsConnection,
+  { connection, cluster }: { connection: NatsConnection; cluster?: ClusterView },
   copies: () => CopiesChoice,
 ): Promise<string | Error> {
   const { bucket, history } = stores.configs;
   try {
     const manager = await jetstreamManager(connection, { checkAPI: false });
     const look = async () => (await manager.streams.info(`KV_${bucket}`)).created;
-    const created = await needsJetStream({ state: "connected", connection }, () =>
+    // The connection may leave a server that sees a minority: it is no reason to give up at once.
+    const { isCluster = false, most = 1 } = cluster ?? {};
+    const beginWait = () => cluster?.beginWait() ?? (() => undefined);
+    const patient = { isCluster, isMinority: false, here: most, most, beginWait };
+    const created = await needsJetStream({ state: "connected", connection, cluster: patient }, () =>
       look().catch(async (error: unknown) => {
         if (!isStreamMissing(error)) throw error;
         await withCopies(copies(), (replicas) =>

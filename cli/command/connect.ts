@@ -3,7 +3,7 @@ import { connectNats, type Nats, refusalOf, storeProblem } from "../../nats/inde
 import type { natsOptions } from "../options/nats.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import type { Settings } from "../options/resolve.ts";
-import type { Output } from "../output/output.ts";
+import type { Output, Progress } from "../output/output.ts";
 import { explainFailure } from "../output/report-error.ts";
 import { connectLimit } from "./connect-limit.ts";
 
@@ -18,11 +18,21 @@ export function connect(
     ...access,
     ...connectLimit(access.url),
     name: `narun ${command}`,
+    onWait: showWaits(output),
     onRefused(error) {
       // The connection keeps trying. A permission that is missing ends the operation that needs it, with its own error.
       if (error.code !== "NATS_PERMISSIONS_VIOLATION") output.note(explainFailure(error));
     },
   });
+}
+
+/** In a cluster whose server has died, JetStream elects leaders for seconds. */
+function showWaits(output: Output): (isWaiting: boolean) => void {
+  let progress: Progress | undefined;
+  return (isWaiting) => {
+    progress?.end();
+    progress = isWaiting ? output.progress("waiting for JetStream") : undefined;
+  };
 }
 
 /** The error to report for a command that failed: a refusal of NATS or a lost connection where one is the cause. */

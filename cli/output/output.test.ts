@@ -84,6 +84,20 @@ describe("progress", () => {
     expect(written.out).toBe("");
   });
 
+  test("is shown once for a wait within a wait", () => {
+    const output = outputOn(TERMINAL);
+    const outer = output.progress("pushing");
+    const inner = output.progress("waiting");
+    vi.advanceTimersByTime(5_000);
+    inner.end();
+    expect(written.err).not.toContain("waiting");
+    outer.end();
+    outer.end();
+    output.progress("later");
+    vi.advanceTimersByTime(300);
+    expect(written.err).toContain("later");
+  });
+
   test("is not shown for what is quick, in pipes, or with --quiet and --json", () => {
     const quick = outputOn(TERMINAL).progress("quick");
     vi.advanceTimersByTime(100);

@@ -27,7 +27,7 @@ export interface Output {
   /** A remark that is no part of the result. Silent with --quiet and --json. */
   note(text: string): void;
   error(text: string): void;
-  /** Shows a wait: a spinner on a terminal, nothing elsewhere. */
+  /** Shows a wait: a spinner on a terminal, nothing elsewhere. A wait within a wait that is shown is not. */
   progress(text: string): Progress;
 }
 
@@ -50,6 +50,14 @@ export function createOutput({ json = false, quiet = false, hasColours = true }:
   const harmlessError = isErrorTTY && hasColours ? keepColours : withoutColours;
   const err = (text: string) => void process.stderr.write(`${harmlessError(text)}\n`);
   const isSilent = json || quiet;
+  let shown: Progress | undefined;
+  const show = (text: string): Progress => {
+    const progress = startProgress(text, colours.cyan, () => {
+      if (shown === progress) shown = undefined;
+    });
+    shown = progress;
+    return progress;
+  };
   return {
     isJson: json,
     colours,
@@ -73,7 +81,7 @@ export function createOutput({ json = false, quiet = false, hasColours = true }:
       if (!isSilent) err(text);
     },
     error: err,
-    progress: (text) => (isSilent || !isErrorTTY ? silentProgress : startProgress(text, colours.cyan)),
+    progress: (text) => (isSilent || !isErrorTTY || shown !== undefined ? silentProgress : show(text)),
   };
 }
 
@@ -81,7 +89,7 @@ const NEWLINE = 10;
 
 const silentProgress: Progress = { update: () => undefined, end: () => undefined };
 
-function startProgress(text: string, colour: (text: string) => string): Progress {
+function startProgress(text: string, colour: (text: string) => string, onEnd: () => void): Progress {
   let spinner: Spinner | undefined;
   let latest = text;
   const timer = setTimeout(() => {
@@ -97,6 +105,7 @@ function startProgress(text: string, colour: (text: string) => string): Progress
       clearTimeout(timer);
       spinner?.clear();
       spinner = undefined;
+      onEnd();
     },
   };
 }

@@ -5,11 +5,12 @@
  * I2  A minority is told as that.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
 import { TimeoutError } from "@nats-io/transport-node";
-import { NarunError } from "../../contracts/index.ts";
+import { NarunError, stores } from "../../contracts/index.ts";
 import { askAgain } from "../ask-again.ts";
 import type { Nats } from "../connection.ts";
-import { JetStreamCode } from "../jetstream-errors.ts";
+import { isStreamMissing, JetStreamCode } from "../jetstream-errors.ts";
 import type { Message } from "../message.ts";
 import { withoutMajority } from "../needs-jetstream.ts";
 import { NoReplyError } from "../request.ts";
@@ -20,6 +21,8 @@ export const TIMEOUT_MS = 5_000;
 /** How long after the beginning another one may begin: longer than an election. */
 const TRY_MS = 12_000;
 const PAUSE_MS = 50;
+/** How long the stream's leader may take to say that it is there. */
+const LOOK_MS = 1_000;
 
 /** A server's answer to a message. */
 export interface Ack {
@@ -68,9 +71,16 @@ async function askOnce(nats: Nats, ask: () => Promise<Message>): Promise<Message
     return await ask();
   } catch (error) {
     if (!(error instanceof NoReplyError) || error.reason !== "no-responders") throw error;
+    // In a cluster a stream has no leader for a while. An order to make it would wait for the leaders of others as well.
+    if (nats.cluster.isCluster && !(await isMissing(nats))) throw error;
     await ensureJournals(nats);
     return ask();
   }
+}
+
+async function isMissing({ connection }: Nats): Promise<boolean> {
+  const manager = await jetstreamManager(connection, { checkAPI: false, timeout: LOOK_MS });
+  return manager.streams.info(stores.workflows.stream).then(() => false, isStreamMissing);
 }
 
 function isSilence(error: unknown): boolean {

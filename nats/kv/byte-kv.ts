@@ -15,7 +15,7 @@ import {
   type StoredMsg,
 } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
-import { type MsgHdrs, RequestError } from "@nats-io/transport-node";
+import { type MsgHdrs, RequestError, TimeoutError } from "@nats-io/transport-node";
 import type { Nats } from "../connection.ts";
 import { MADE_BY_NARUN } from "../copies.ts";
 import { withCopies } from "../copies-choice.ts";
@@ -29,7 +29,7 @@ import { isMarker, type OpenBucket } from "./byte-kv-bucket.ts";
 import { listByteKv } from "./byte-kv-list.ts";
 import { headersOfDelete, headersOfTtl, leastTtlSeconds, MARKER_SECONDS } from "./byte-kv-ttl.ts";
 import { watchByteKv } from "./byte-kv-watch.ts";
-import { readDirect } from "./direct-get.ts";
+import { type DirectRead, readDirect } from "./direct-get.ts";
 import { encodeKvKey } from "./kv-keys.ts";
 
 /** The outcome of a write. */
@@ -83,6 +83,9 @@ export interface ByteKv {
 
 /** Room in a message for the fields that the server adds when it is read: names, sequence, time. */
 const OVERHEAD_BYTES = 4_096;
+
+/** How long one server of a cluster may take to read a key. */
+const CLUSTER_ANSWER_MS = 1_500;
 
 /** Upper bound of the lists of one bucket that are under way: each has a consumer, and the server allows a thousand. */
 export const MAX_LISTS = 4;
@@ -139,7 +142,7 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
 
   const getByLibrary = (key: string) =>
     using(async (bucket): Promise<ByteEntry | undefined> => {
-      const message = await readLast(bucket, key);
+      const message = await readSurely(nats, bucket, key);
       if (message === null || isMarker(message.header)) return undefined;
       return { bytes: message.data, revision: message.seq, createdAt: message.time };
     });
@@ -150,16 +153,13 @@ export function openByteKv(nats: Nats, bucket: string, { maxBytes: bound }: Stor
     },
     async get(key) {
       if (direct === undefined || nats.connection.isClosed()) return getByLibrary(key);
-      const read = await readDirect(nats, {
-        stream: direct.stream,
-        subject: direct.prefix + encodeKvKey(key),
-      });
+      const read = await readNear(nats, direct, key);
       return read === "unclear" ? getByLibrary(key) : read.found;
     },
     put: (key, value, { ttlSeconds, ifRevision } = {}) =>
       using(async (bucket) => {
         const { config } = bucket.info;
-        await room.take(bucket.manager, value.byteLength);
+        await needsJetStream(nats, () => room.take(bucket.manager, value.byteLength));
         if (ttlSeconds === undefined) return write(nats, bucket, { key, value, ifRevision });
         const leastSeconds = leastTtlSeconds(config);
         if (ttlSeconds < leastSeconds) return { ok: false, why: "ttl-too-short", leastSeconds };
@@ -215,7 +215,7 @@ async function write(
   const written = await send(ifRevision);
   if (ifRevision !== 0 || written.ok || written.why !== "conflict") return written;
   // A marker stands in the way of a key that is not there.
-  const last = await readLast(bucket, key);
+  const last = await readSurely(nats, bucket, key);
   return last !== null && isMarker(last.header) ? send(last.seq) : written;
 }
 
@@ -242,6 +242,32 @@ function publishSurely(
       if (attempts === 1 || !isConflict(error)) throw error;
       // A new leader may find the attempt before in its log only after it has taken this one. By now it knows its id.
       return await client.publish(subject, value, options);
+    }
+  });
+}
+
+/** Reads a copy. In a cluster its server may have died, or be cut off: then another one is asked. */
+async function readNear(nats: Nats, { stream, prefix }: OpenBucket, key: string): Promise<DirectRead> {
+  const place = { stream, subject: prefix + encodeKvKey(key) };
+  if (!nats.cluster.isCluster) return readDirect(nats, place);
+  try {
+    return await readDirect(nats, { ...place, timeoutMs: CLUSTER_ANSWER_MS });
+  } catch (error) {
+    if (error instanceof TimeoutError) return "unclear";
+    throw error;
+  }
+}
+
+/** In a cluster the request may be lost with a server. */
+function readSurely(nats: Nats, bucket: OpenBucket, key: string): Promise<StoredMsg | null> {
+  if (!nats.cluster.isCluster) return readLast(bucket, key);
+  return needsJetStream(nats, async () => {
+    try {
+      return await readLast(bucket, key);
+    } catch (error) {
+      // As for a write: an election, or a bucket that is gone.
+      if (isGone(error)) await bucket.manager.streams.info(bucket.stream);
+      throw error;
     }
   });
 }

@@ -27,7 +27,7 @@ const ABSENT: DirectRead = { found: undefined };
 /** Rejects with the client library's TimeoutError where no answer comes. */
 export function readDirect(
   nats: Pick<Nats, "send">,
-  { stream, subject }: { stream: string; subject: string },
+  { stream, subject, timeoutMs = TIMEOUT_MS }: { stream: string; subject: string; timeoutMs?: number },
 ): Promise<DirectRead> {
   return new Promise((resolve, reject) => {
     const settle = (read: DirectRead) => {
@@ -45,7 +45,7 @@ export function readDirect(
     const timer = setTimeout(() => {
       pending.release();
       reject(new TimeoutError());
-    }, TIMEOUT_MS);
+    }, timeoutMs);
   });
 }
 

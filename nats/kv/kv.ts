@@ -1,13 +1,15 @@
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
+import { headers as createMsgHeaders } from "@nats-io/transport-node";
 import { messageOf, NarunError } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { withCopies } from "../copies-choice.ts";
 import { isConflict } from "../jetstream-errors.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
 import { openOwnStream } from "../own-stream.ts";
+import { publishSurely } from "../publish-surely.ts";
 import { type ReadStoredOptions, readStored, type StoredMessage } from "../stored-messages.ts";
-import { isMarker } from "./byte-kv-bucket.ts";
+import { isMarker, OPERATION } from "./byte-kv-bucket.ts";
 import type { KvChange, KvRaw, KvRead } from "./kv-read.ts";
 import { watchKv } from "./kv-watch.ts";
 import { type LastWrite, settleWrite } from "./settled-write.ts";
@@ -130,7 +132,9 @@ export async function openKv<T>(
     },
     async delete(key, revision) {
       const options = revision === undefined ? {} : { previousSeq: revision };
-      await undefinedOnConflict(write(() => kv.delete(key, options)));
+      await undefinedOnConflict(
+        nats.cluster.isCluster ? deleteSurely(bucket, key, revision) : write(() => kv.delete(key, options)),
+      );
     },
     watch: (onChange, signal) => watchKv({ ...bucket, read, onChange, signal }),
   };
@@ -150,12 +154,23 @@ function answerTime({ cluster }: Nats): { timeout?: number } {
   return cluster.isCluster ? { timeout: CLUSTER_ANSWER_MS } : {};
 }
 
-/** In a cluster an answer may be lost with a server: the write is tried again, and by its id it is stored once. */
 async function putSurely({ nats, prefix }: KvSource, key: string, text: string): Promise<number> {
   if (!KEY.test(key)) throw new RangeError(`${key} is no key`);
-  const options = { msgID: crypto.randomUUID(), timeout: CLUSTER_ANSWER_MS };
   const client = jetstream(nats.connection);
-  return (await needsJetStream(nats, () => client.publish(prefix + key, text, options))).seq;
+  return (await publishSurely(nats, client, prefix + key, text, { timeout: CLUSTER_ANSWER_MS })).seq;
+}
+
+/** As the client library's own deletion. */
+async function deleteSurely({ nats, prefix }: KvSource, key: string, revision?: number): Promise<void> {
+  if (!KEY.test(key)) throw new RangeError(`${key} is no key`);
+  const headers = () => {
+    const fields = createMsgHeaders();
+    fields.set(OPERATION, "DEL");
+    return fields;
+  };
+  const expect = revision === undefined ? {} : { expect: { lastSubjectSequence: revision } };
+  const options = { headers, timeout: CLUSTER_ANSWER_MS, ...expect };
+  await publishSurely(nats, jetstream(nats.connection), prefix + key, "", options);
 }
 
 /** A key, as the client library has it. */

@@ -8,6 +8,8 @@
  */
 import type { ObjectInfo } from "@nats-io/obj";
 import { headers as createMsgHeaders } from "@nats-io/transport-node";
+import { needsJetStream } from "../needs-jetstream.ts";
+import { publishSurely } from "../publish-surely.ts";
 import { chunkSubject, formerInfoSubject, infoSubject } from "./object-names.ts";
 import type { OpenStore } from "./open-store.ts";
 
@@ -79,14 +81,21 @@ async function moveFormer(store: OpenStore, info: StoredInfo): Promise<void> {
   await publishEntry(store, info);
 }
 
-async function publishEntry({ client, bucket }: OpenStore, info: StoredInfo): Promise<void> {
-  const headers = createMsgHeaders();
-  headers.set("Nats-Rollup", "sub");
-  await client.publish(infoSubject(bucket, info.name), JSON.stringify(info), { headers });
+async function publishEntry({ nats, client, bucket }: OpenStore, info: StoredInfo): Promise<void> {
+  const headers = () => {
+    const fields = createMsgHeaders();
+    fields.set("Nats-Rollup", "sub");
+    return fields;
+  };
+  await publishSurely(nats, client, infoSubject(bucket, info.name), JSON.stringify(info), { headers });
 }
 
-async function entryAt({ manager, bucket }: OpenStore, subject: string): Promise<StoredInfo | undefined> {
+async function entryAt(
+  { nats, manager, bucket }: OpenStore,
+  subject: string,
+): Promise<StoredInfo | undefined> {
   // The stream's leader answers, so that the latest writes are seen.
-  const message = await manager.streams.getMessage(`OBJ_${bucket}`, { last_by_subj: subject });
+  const query = { last_by_subj: subject };
+  const message = await needsJetStream(nats, () => manager.streams.getMessage(`OBJ_${bucket}`, query));
   return message?.json<StoredInfo>();
 }

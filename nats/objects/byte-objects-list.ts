@@ -1,4 +1,3 @@
-import type { Nats } from "../connection.ts";
 import { openReader } from "../stream-reader.ts";
 import { isNoObject, isReachable, type StoredInfo } from "./byte-objects-entries.ts";
 import type { ObjectFacts, ObjectPage, OpenStore } from "./open-store.ts";
@@ -7,13 +6,12 @@ const WAIT_MS = 5_000;
 
 /** One page of a store's objects. Each has one message that describes it; the newest replaces the older ones. */
 export async function listByteObjects(
-  nats: Nats,
   store: OpenStore,
   toFacts: (info: StoredInfo) => ObjectFacts,
   { prefix, limit, after }: { prefix: string; limit: number; after: number },
 ): Promise<ObjectPage> {
   await using reader = await openReader({
-    nats,
+    nats: store.nats,
     manager: store.manager,
     stream: `OBJ_${store.bucket}`,
     filters: [`$O.${store.bucket}.M.>`],

@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
 import { nuid } from "@nats-io/transport-node";
+import { needsJetStream } from "../needs-jetstream.ts";
+import { publishSurely } from "../publish-surely.ts";
+import { storeProblem } from "../store-problem.ts";
 import { purge, type StoredInfo, writeEntry } from "./byte-objects-entries.ts";
 import { LEFT_AFTER_MS } from "./leftovers.ts";
 import { chunkSubject } from "./object-names.ts";
@@ -19,7 +22,7 @@ export async function writeObject(
   body: AsyncIterable<Uint8Array>,
   { metadata = {}, signal }: PutObjectOptions,
 ): Promise<StoredInfo> {
-  const { client, manager, bucket, maxPayload, room } = store;
+  const { nats, client, manager, bucket, maxPayload, room } = store;
   const id = nuid.next();
   const subject = chunkSubject(bucket, id);
   const chunkBytes = Math.min(CHUNK_BYTES, maxPayload);
@@ -30,11 +33,12 @@ export async function writeObject(
     for await (const chunk of inChunks(body, chunkBytes)) {
       signal?.throwIfAborted();
       checkSilence(writtenAtMs);
-      await room.take(manager, chunk.byteLength);
+      await needsJetStream(nats, () => room.take(manager, chunk.byteLength));
       hash.update(chunk);
       size += chunk.byteLength;
       chunks += 1;
-      await client.publish(subject, chunk);
+      // A second attempt may still be on its way when the next chunk takes this one's place.
+      await publishSurely(nats, client, subject, nats.cluster.isCluster ? chunk.slice() : chunk);
       writtenAtMs = performance.now();
     }
     signal?.throwIfAborted();
@@ -49,7 +53,10 @@ export async function writeObject(
     await writeEntry(store, info);
     return info;
   } catch (error) {
-    await purge(store, subject);
+    const dropping = purge(store, subject);
+    // Where JetStream is away, nobody drops them: they stay until they count as leftovers.
+    if (storeProblem(error) === "away") dropping.catch(() => undefined);
+    else await dropping;
     throw error;
   }
 }

@@ -68,7 +68,7 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
       const metadata = MADE_BY_NARUN;
       await withCopies(nats.copies, (replicas) => new Objm(client).create(bucket, { replicas, metadata }));
     });
-    return { client, manager, bucket, maxPayload: nats.maxPayload, room };
+    return { nats, client, manager, bucket, maxPayload: nats.maxPayload, room };
   };
   const opened = () => {
     opening ??= needsJetStream(nats, open).catch((error: unknown) => {
@@ -113,8 +113,14 @@ export function openByteObjects(nats: Nats, bucket: string, options: StoreBounds
     },
     make: async () => void (await using(async (store) => store)),
     delete: (name) => using((store) => deleteObject(store, name)),
-    list: (options) => lists.run(() => using((store) => listByteObjects(nats, store, factsOf, options))),
+    list: (options) =>
+      lists.run(() => surely(nats, () => using((one) => listByteObjects(one, factsOf, options)))),
   };
+}
+
+/** A page has a consumer of its own, whose server may be gone: then another one reads it. */
+function surely<T>(nats: Nats, work: () => Promise<T>): Promise<T> {
+  return needsJetStream(nats, work, { isLong: true });
 }
 
 function factsOf({ name, size, digest, mtime, nuid, metadata }: StoredInfo): ObjectFacts {

@@ -5,7 +5,11 @@ import { sha256Hex } from "../../machine/index.ts";
 import type { Nats } from "../connection.ts";
 import { withCopies } from "../copies-choice.ts";
 import { needsJetStream } from "../needs-jetstream.ts";
-import { openOwnStream, type StreamNeeds } from "../own-stream.ts";
+import { makeOwnStream, type StreamNeeds } from "../own-stream.ts";
+import { deleteObject, findObject, type StoredInfo } from "./byte-objects-entries.ts";
+import { writeObject } from "./byte-objects-write.ts";
+import { chunkSubject } from "./object-names.ts";
+import type { OpenStore } from "./open-store.ts";
 
 /** An object store whose objects are named by the SHA-256 of their bytes, so that equal bytes are stored once. */
 export interface ContentStore {
@@ -21,67 +25,60 @@ export interface ContentStore {
   delete(sha256: string): Promise<void>;
 }
 
-const LONG = { isLong: true };
+/** It has no bound. */
+const room = { take: async () => undefined };
 
-/** How long a server of a cluster may take to take a chunk: another one is there. */
-const CLUSTER_ANSWER_MS = 2_500;
-
-function answerTime({ cluster }: Nats): { timeout?: number } {
-  return cluster.isCluster ? { timeout: CLUSTER_ANSWER_MS } : {};
-}
-
-/** Opens an object store, creating it where it is missing. Errors: see needsJetStream; STREAM_UNFIT. */
+/**
+ * Opens an object store, creating it where it is missing. Each of its messages is asked for, or written, on its own: the client library
+ * begins a whole object anew where a leader is elected meanwhile, after seconds of waiting. Errors: see needsJetStream; STREAM_UNFIT.
+ */
 export async function openContentStore(nats: Nats, name: string): Promise<ContentStore> {
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
-  const objm = new Objm(jetstream(nats.connection, { checkAPI: false, ...answerTime(nats) }));
+  const client = jetstream(nats.connection);
+  const objm = new Objm(jetstream(nats.connection, { checkAPI: false }));
   const subjects = [`$O.${name}.C.>`, `$O.${name}.M.>`];
   const needs: StreamNeeds = { stream: `OBJ_${name}`, subjects, flags: ["allow_rollup_hdrs"] };
-  const store = await needsJetStream(nats, () =>
-    openOwnStream(
-      manager,
-      needs,
-      () => withCopies(nats.copies, (replicas) => objm.create(name, { replicas })),
-      () => objm.open(name, false),
+  await needsJetStream(nats, () =>
+    makeOwnStream(manager, needs, () =>
+      withCopies(nats.copies, (replicas) => objm.create(name, { replicas })),
     ),
   );
-  const wireDigest = (sha256: string) => `SHA-256=${Buffer.from(sha256, "hex").toString("base64url")}`;
+  const store: OpenStore = { nats, client, manager, bucket: name, maxPayload: nats.maxPayload, room };
+  const find = (sha256: string) => findObject(store, objectName(sha256));
   const has = async (sha256: string) => {
-    const info = await needsJetStream(nats, () => store.info(objectName(sha256)));
-    // The library pads the base64, other clients need not.
-    return (
-      info !== null &&
-      !info.deleted &&
-      info.digest.replace(/=+$/, "") === wireDigest(sha256).replace(/=+$/, "")
-    );
+    const info = await find(sha256);
+    return info !== undefined && isOf(info, sha256);
   };
   return {
     has,
     async put(sha256, bytes, { replace = false } = {}) {
       if (!replace && (await has(sha256))) return false;
-      await needsJetStream(nats, () => store.putBlob({ name: objectName(sha256) }, bytes), LONG);
+      await writeObject(store, objectName(sha256), one(bytes), {});
       return true;
     },
     async get(sha256) {
-      const info = await needsJetStream(nats, () => store.info(objectName(sha256)));
-      if (info === null || info.deleted) {
+      const info = await find(sha256);
+      if (info === undefined) {
         throw new NarunError("OBJECT_NOT_FOUND", { detail: objectName(sha256), sha256 });
       }
-      const subject = `$O.${name}.C.${info.nuid}`;
-      const bytes = await needsJetStream(
-        nats,
-        () => readChunks(manager, `OBJ_${name}`, subject, info.chunks),
-        LONG,
-      );
+      const bytes = await readChunks(nats, manager, name, info);
       const actual = sha256Hex(bytes);
       if (actual !== sha256) {
         throw new NarunError("DIGEST_MISMATCH", { detail: `expected ${sha256}, found ${actual}`, sha256 });
       }
       return bytes;
     },
-    async delete(sha256) {
-      await needsJetStream(nats, () => store.delete(objectName(sha256)));
-    },
+    delete: (sha256) => deleteObject(store, objectName(sha256)),
   };
+}
+
+/** The library pads the base64, other clients need not. */
+function isOf({ digest }: StoredInfo, sha256: string): boolean {
+  return digest.replace(/=+$/, "") === `SHA-256=${Buffer.from(sha256, "hex").toString("base64url")}`;
+}
+
+async function* one(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield bytes;
 }
 
 /**
@@ -89,16 +86,16 @@ export async function openContentStore(nats: Nats, name: string): Promise<Conten
  * chunks are missing: damaged, or deleted while they are read. A missing chunk shows in the digest.
  */
 async function readChunks(
+  nats: Nats,
   manager: JetStreamManager,
-  stream: string,
-  subject: string,
-  count: number,
+  bucket: string,
+  { nuid, chunks: count }: StoredInfo,
 ): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   for (let sequence = 1; chunks.length < count; ) {
     // The stream's leader answers, so that the latest writes are seen; a literal would not pass the library's types.
-    const next = { seq: sequence, next_by_subj: subject };
-    const chunk = await manager.streams.getMessage(stream, next);
+    const next = { seq: sequence, next_by_subj: chunkSubject(bucket, nuid) };
+    const chunk = await needsJetStream(nats, () => manager.streams.getMessage(`OBJ_${bucket}`, next));
     if (chunk === null) break;
     chunks.push(chunk.data);
     sequence = chunk.seq + 1;

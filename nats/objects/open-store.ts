@@ -1,5 +1,6 @@
 /** An object store of functions, opened, and the facts of its objects. */
 import type { JetStreamClient, JetStreamManager } from "@nats-io/jetstream";
+import type { Nats } from "../connection.ts";
 import type { StoreRoom } from "../store-room.ts";
 
 export interface ObjectFacts {
@@ -27,6 +28,7 @@ export interface PutObjectOptions {
 
 /** An open store, for its parts. */
 export interface OpenStore {
+  nats: Nats;
   client: JetStreamClient;
   manager: JetStreamManager;
   bucket: string;

@@ -1,4 +1,5 @@
 import { NarunError } from "../../contracts/index.ts";
+import { needsJetStream } from "../needs-jetstream.ts";
 import type { StoredInfo } from "./byte-objects-entries.ts";
 import { chunkSubject } from "./object-names.ts";
 import type { OpenStore } from "./open-store.ts";
@@ -21,7 +22,7 @@ const BEGIN: ChunkPosition = { chunks: 0, sequence: 0 };
 
 /** The chunks of an object behind a place, the next one fetched while one is read. Error: OBJECT_NOT_FOUND. */
 export async function* readChunks(
-  { manager, bucket }: Pick<OpenStore, "manager" | "bucket">,
+  { nats, manager, bucket }: Pick<OpenStore, "nats" | "manager" | "bucket">,
   { nuid, chunks }: Pick<StoredInfo, "nuid" | "chunks">,
   after: ChunkPosition = BEGIN,
 ): AsyncGenerator<Chunk, void> {
@@ -29,7 +30,7 @@ export async function* readChunks(
     const query = { seq: sequence, next_by_subj: chunkSubject(bucket, nuid) };
     const direct = await manager.direct.getMessage(`OBJ_${bucket}`, query as never).catch(() => null);
     // A replica may be behind its leader.
-    return direct ?? manager.streams.getMessage(`OBJ_${bucket}`, query);
+    return direct ?? needsJetStream(nats, () => manager.streams.getMessage(`OBJ_${bucket}`, query));
   };
   let coming = chunks > after.chunks ? next(after.sequence + 1) : undefined;
   for (let count = after.chunks + 1; coming !== undefined; count++) {

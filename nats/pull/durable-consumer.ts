@@ -109,9 +109,9 @@ export function ownerOf({ world }: Pick<Nats, "world">, { config }: ConsumerInfo
   return metadata[WORLD] === world.id ? metadata[OWNER] : undefined;
 }
 
-/** Deletes a function's consumer. Nothing where it is another's, or not there. */
-export async function removeConsumer(nats: Nats, consumer: ConsumerOwner): Promise<void> {
-  if ((await lookForConsumer(nats, consumer)) !== "own") return;
+/** Deletes a function's consumer; true where there was one. Nothing where it is another's, or not there. */
+export async function removeConsumer(nats: Nats, consumer: ConsumerOwner): Promise<boolean> {
+  if ((await lookForConsumer(nats, consumer)) !== "own") return false;
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });
   await needsJetStream(nats, async () => {
     try {
@@ -121,6 +121,7 @@ export async function removeConsumer(nats: Nats, consumer: ConsumerOwner): Promi
       if (!isStreamMissing(error) && !hasJetStreamCode(error, JetStreamCode.consumerNotFound)) throw error;
     }
   });
+  return true;
 }
 
 function configOf(nats: Nats, wanted: DurableConsumer) {

@@ -1,5 +1,5 @@
 /** The consumers that services have on the stream of events. */
-import { type ConsumerInfo, jetstreamManager } from "@nats-io/jetstream";
+import { type ApiError, type ConsumerInfo, JetStreamApiError, jetstreamManager } from "@nats-io/jetstream";
 import { type EventHandler, eventGroups, stores, subjects } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
@@ -43,13 +43,48 @@ export async function removeEventConsumers(
   const keptNames = new Set(
     kept.flatMap((handler) => eventConsumersOf(nats, owner, handler).map(({ name }) => name)),
   );
-  const gone = (await listConsumers(nats)).filter(
-    (info) =>
-      ownerOf(nats, info) === owner && info.name.startsWith(prefixOf(owner)) && !keptNames.has(info.name),
+  const gone = (await listNames(nats)).filter(
+    (name) => name.startsWith(prefixOf(owner)) && !keptNames.has(name),
   );
-  await Promise.all(gone.map(({ name }) => removeConsumer(nats, { stream, name, owner })));
-  return gone.length;
+  const removed = await Promise.all(gone.map((name) => removeConsumer(nats, { stream, name, owner })));
+  return removed.filter((isRemoved) => isRemoved).length;
 }
+
+/**
+ * The names alone. For the facts of consumers the server asks all others, and waits for seconds where one has just died. The client
+ * library has no such request.
+ */
+async function listNames(nats: Nats): Promise<string[]> {
+  const names: string[] = [];
+  for (;;) {
+    const offset = names.length;
+    const page = await needsJetStream(nats, () => readNames(nats, offset));
+    names.push(...page.consumers);
+    if (page.consumers.length === 0 || names.length >= page.total) return names;
+  }
+}
+
+async function readNames(
+  { connection }: Nats,
+  offset: number,
+): Promise<{ consumers: string[]; total: number }> {
+  const subject = `$JS.API.CONSUMER.NAMES.${stores.events.stream}`;
+  const reply = await connection.request(subject, JSON.stringify({ offset }), { timeout: ANSWER_MS });
+  const { error, consumers, total = 0 } = reply.json<NamesReply>();
+  if (error === undefined) return { consumers: consumers ?? [], total };
+  const failed = new JetStreamApiError(error);
+  if (isStreamMissing(failed)) return { consumers: [], total: 0 };
+  throw failed;
+}
+
+interface NamesReply {
+  error?: ApiError;
+  consumers?: string[] | null;
+  total?: number;
+}
+
+/** As the client library's own. */
+const ANSWER_MS = 5_000;
 
 async function listConsumers(nats: Nats): Promise<ConsumerInfo[]> {
   const manager = await jetstreamManager(nats.connection, { checkAPI: false });

@@ -131,6 +131,9 @@ describe("a node-runner", () => {
     expect(trials.map(({ config }) => config.name)).toEqual(["in-node"]);
     expect(await runner.trial("in-node", inNode)).toEqual({ outcome: "ok" });
     expect(trials.length).toBe(2);
+    // A request that is sent again meanwhile has the same answer.
+    await Promise.all([runner.trial("in-node", inNode), runner.trial("in-node", inNode)]);
+    expect(trials.length).toBe(3);
     const reply = await runner.demand("in-node", inNode);
     await eventually(async () =>
       expect(await runner.demand("in-node", inNode)).toMatchObject({ outcome: "running" }),
@@ -143,7 +146,7 @@ describe("a node-runner", () => {
     await eventually(async () =>
       expect(await runner.demand("in-isolate", inIsolate)).toMatchObject({ outcome: "running" }),
     );
-    expect([starts.length, trials.length]).toEqual([1, 2]);
+    expect([starts.length, trials.length]).toEqual([1, 3]);
   });
 
   it("refuses a function whose mode it has no hosts of, and names the modes that it has", async () => {

@@ -4,6 +4,7 @@ import {
   lowerLimits,
   MAX_DESCRIPTION_BYTES,
   parseJson,
+  revisionKey,
   ServiceDescriptionSchema,
   subjects,
   type Trial,
@@ -36,13 +37,25 @@ export interface TrialOptions {
   ceiling: Ceiling;
 }
 
-/** Answers trials: evaluates a revision once before it goes live (contracts/demand.ts). Its bundle is on the node from then on. */
+/**
+ * Answers trials: evaluates a revision once before it goes live (contracts/demand.ts). Its bundle is on the node from then on. A second
+ * request meanwhile joins the first.
+ */
 export function answerTrials(options: TrialOptions): Subscription {
+  const underWay = new Map<string, Promise<TrialReply>>();
+  const answer = (trial: Trial) => {
+    const key = revisionKey(trial.function, trial.revision);
+    const joined = underWay.get(key);
+    if (joined !== undefined) return joined;
+    const begun = answerTrial(options, trial).finally(() => underWay.delete(key));
+    underWay.set(key, begun);
+    return begun;
+  };
   return answerRequests<Trial, TrialReply>({
     nats: options.nats,
     subject: subjects.trial(options.node),
     schema: TrialSchema,
-    answer: (trial) => answerTrial(options, trial),
+    answer,
     refuse: (code, message) => ({ outcome: "failed", code, message }),
   });
 }

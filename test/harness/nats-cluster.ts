@@ -101,10 +101,13 @@ interface ServerPlace {
 
 function configOf({ name, names, listen, routePorts, links, folder }: ServerPlace): string {
   const others = names.filter((other) => other !== name);
+  const { NARUN_TEST_SERVER_LOGS: logs } = process.env;
   const routes = others.map((other) => `nats://127.0.0.1:${links.port(name, other)}`);
   return [
     `server_name: ${name}`,
     `listen: "${listen}"`,
+    // Else they would be gone with the servers' own folder.
+    ...(logs === undefined ? [] : [`log_file: "${join(logs, name)}.log", logtime_utc: true`]),
     `jetstream { store_dir: "${join(folder, name)}", max_mem: 64Mb, max_file: 8Gb }`,
     `cluster {`,
     // A server that is cut off is noticed within seconds, as docs/cluster.md advises.
