@@ -15,7 +15,7 @@ async function createNarun() {
     "narun/cli/main.ts": `import { mainFile } from "./built/main-file.ts";
       import { keepCompiledCode } from "./built/compiled-code.ts";
       import { text } from "./text.ts";
-      keepCompiledCode(process.argv[2] === "up" ? "staying" : "passing", process.env);
+      keepCompiledCode(process.env);
       const { version }: { version: string } = await import("./later.ts");
       console.log(text, version, mainFile.endsWith(".mjs") ? "built" : "source", import.meta.dirname);`,
     "narun/cli/text.ts": `export const text: string = "first";`,

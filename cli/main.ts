@@ -4,10 +4,9 @@ import { growYoungGeneration, holdYoungGeneration } from "./young-generation.ts"
 /** The commands that stay. Memory matters more to them than the time of their start. */
 const STAYING = ["up", "dev", "gateway", "node"];
 
-const isStaying = process.argv.slice(2).some((arg) => STAYING.includes(arg));
-if (isStaying) holdYoungGeneration();
+if (process.argv.slice(2).some((arg) => STAYING.includes(arg))) holdYoungGeneration();
 else growYoungGeneration();
-keepCompiledCode(isStaying ? "staying" : "passing", process.env);
+keepCompiledCode(process.env);
 process.stdout.on("error", endAtClosedPipe);
 process.stderr.on("error", endAtClosedPipe);
 const { run } = await import("./program.ts");

@@ -87,6 +87,7 @@ const VENDORS: Record<string, readonly string[]> = {
     "builder/wasm-modules.ts",
     "runtime/isolate/image/host-program.ts",
     "runtime/isolate/image/lazy-modules.ts",
+    "runtime/isolate/image/lazy-builtins.ts",
     "runtime/isolate/image/program-bundle.ts",
     "runtime/isolate/image/snapshot.ts",
     "runtime/process/node/node-programs.ts",

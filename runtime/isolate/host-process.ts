@@ -312,14 +312,7 @@ export class HostProcess {
     const compile = lacksCode && program.code ? warmUpTrial() : undefined;
     const listens = socket && { machine: socket.machine, path: socket.path };
     const login = { url: nats.url, copies: nats.copies, login: this.#access.login() };
-    this.#send({
-      type: "init",
-      ...init,
-      isTraced: spans !== undefined,
-      socket: listens,
-      nats: login,
-      compile,
-    });
+    this.#send({ type: "init", ...init, isTraced: Boolean(spans), socket: listens, nats: login, compile });
   }
 
   /** Sends an order once the process has the rights for its function. */

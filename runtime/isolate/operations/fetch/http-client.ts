@@ -10,10 +10,9 @@
 import { promises as dns, type LookupAddress, type LookupOptions } from "node:dns";
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import { Readable } from "node:stream";
-import type { buildConnector, Dispatcher } from "undici";
+import type { Agent, buildConnector, Dispatcher, Pool } from "undici";
 import type { Egress, EgressTarget } from "../../../../machine/index.ts";
 import { createSlots } from "../slots.ts";
-import { loadUndici } from "./undici-parts.ts";
 
 export type Lookup = (name: string, options: LookupOptions) => Promise<LookupAddress[]>;
 
@@ -123,6 +122,28 @@ export async function createHttpClient({ egress, lookup = lookUp }: HttpClientOp
       return exchange.response;
     },
   };
+}
+
+interface UndiciParts {
+  Agent: typeof Agent;
+  Pool: typeof Pool;
+  buildConnector: typeof buildConnector;
+}
+
+/**
+ * The parts of undici that make exchanges, without its Web classes: these are half of the package, and load Node's web streams. The
+ * package has no door to them alone: written for 8.12.4, which is pinned, and the types are those of its door.
+ */
+async function loadUndici(): Promise<UndiciParts> {
+  const [agent, pool, connector] = await Promise.all([
+    // @ts-expect-error: the package has types for its door only.
+    import("undici/lib/dispatcher/agent.js"),
+    // @ts-expect-error: the same.
+    import("undici/lib/dispatcher/pool.js"),
+    // @ts-expect-error: the same.
+    import("undici/lib/core/connect.js"),
+  ]);
+  return { Agent: agent.default, Pool: pool.default, buildConnector: connector.default };
 }
 
 function targetOf(origin: string | URL): EgressTarget {
