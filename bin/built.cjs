@@ -1,8 +1,8 @@
 // The built files of the command line: found here, made by cli/built/build-files.ts.
+const { execFile } = require("node:child_process");
 const { existsSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } = require("node:fs");
 const { dirname, extname, join } = require("node:path");
-const { pathToFileURL } = require("node:url");
-const { debuglog } = require("node:util");
+const { debuglog, promisify } = require("node:util");
 
 /** Upper bound of a folder's name, in bytes. */
 const NAME_BYTES = 200;
@@ -47,11 +47,20 @@ function readStamp(file) {
   }
 }
 
+/**
+ * Builds in a process of its own: this one would keep the compiler's memory, and the compiled code of the new files beside that of
+ * the builder.
+ */
 async function build(source, folder) {
-  for (const path of [dirname(folder), folder]) if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
-  const builder = join(dirname(source), "built", `build-files${extname(source)}`);
-  const { buildFiles } = await import(pathToFileURL(builder).href);
-  return buildFiles({ main: source, folder });
+  const compiled = join(dirname(dirname(folder)), "compiled");
+  for (const path of [dirname(folder), folder, compiled])
+    if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+  const builder = join(dirname(source), "built", `build${extname(source)}`);
+  const env = { ...process.env, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE || compiled };
+  await promisify(execFile)(process.execPath, [builder, source, folder, compiled], { env });
+  const main = findBuilt(source, folder);
+  if (main === undefined) throw new Error("a source changed after the build");
+  return main;
 }
 
 /** Keeps the build while this process runs. It may load more files of it. */

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { chmod, cp, mkdir, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
@@ -13,7 +13,9 @@ async function createNarun() {
   const folder = await createWorkFolder({
     "narun/package.json": `{ "name": "narun", "type": "module" }`,
     "narun/cli/main.ts": `import { mainFile } from "./built/main-file.ts";
+      import { keepCompiledCode } from "./built/compiled-code.ts";
       import { text } from "./text.ts";
+      keepCompiledCode(process.argv[2] === "up" ? "staying" : "passing", process.env);
       const { version }: { version: string } = await import("./later.ts");
       console.log(text, version, mainFile.endsWith(".mjs") ? "built" : "source", import.meta.dirname);`,
     "narun/cli/text.ts": `export const text: string = "first";`,
@@ -52,6 +54,28 @@ test("starts run built files until a source changes, whose change the next start
   expect(await narun.start()).toBe("other 1 built cli");
   await narun.write("narun/cli/later.ts", `export const version = "2";`);
   expect(await narun.start()).toBe("other 2 built cli");
+});
+
+test("code that V8 compiled of a build is kept in its folder, and leaves with it", async () => {
+  await using narun = await createNarun();
+  const codeOf = (build: string) => readdir(join(build, "compiled"), { recursive: true });
+  await narun.start();
+  const [first = ""] = (await narun.state()).folders;
+  expect((await codeOf(first)).length).toBeGreaterThan(1);
+  const ofSources = async () =>
+    (await readdir(narun.path("caches/narun/compiled"), { recursive: true })).length;
+  const before = await ofSources();
+
+  await narun.write("narun/cli/text.ts", `export const text = "other";`);
+  const long = new Date(Date.now() - 3_600_000);
+  await utimes(first, long, long);
+  await narun.start();
+  const { folders } = await narun.state();
+  expect(folders).toHaveLength(1);
+  expect(folders).not.toContain(first);
+  expect((await codeOf(folders[0] ?? "")).length).toBeGreaterThan(1);
+  // The builder is the same.
+  expect(await ofSources()).toBe(before);
 });
 
 test("stacks name places in the sources", async () => {

@@ -1,6 +1,6 @@
 import { type SpawnOptions, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cp, mkdir, symlink } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { delimiter, join } from "node:path";
@@ -81,7 +81,21 @@ test("runs where nothing can be cached, and else caches what it compiled", async
   for (const caches of ["/proc", folder.path("no-folder"), folder.path("caches")]) {
     expect(await version(caches)).toMatchObject({ code: 0, stderr: "" });
   }
-  expect(existsSync(folder.path("caches/narun/compiled"))).toBe(true);
+  const files = readdirSync(folder.path("caches/narun/built"), { recursive: true, encoding: "utf8" });
+  expect(files.filter((name) => /\/compiled\/passing\/v[^/]+\/\w+$/.test(name))).not.toEqual([]);
+
+  // A command that stays has other flags of V8, which takes code only with the flags that it was made with.
+  const told = async (...args: string[]) => {
+    const env = { ...process.env, NODE_COMPILE_CACHE: "", XDG_CACHE_HOME: folder.path("caches") };
+    const started = start(process.execPath, [bin, ...args], {
+      env: { ...env, NODE_DEBUG_NATIVE: "COMPILE_CACHE" },
+    });
+    const { stdout, stderr } = await started.ended;
+    return { accepts: /was accepted/.test(stdout + stderr), rejects: /was rejected/.test(stdout + stderr) };
+  };
+  await told("gateway", "--help");
+  expect(await told("--version")).toEqual({ accepts: true, rejects: false });
+  expect(await told("gateway", "--help")).toEqual({ accepts: true, rejects: false });
 });
 
 const linuxTest = test.runIf(process.platform === "linux");

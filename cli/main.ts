@@ -1,14 +1,13 @@
-import { enableCompileCache } from "node:module";
+import { keepCompiledCode } from "./built/compiled-code.ts";
 import { growYoungGeneration, holdYoungGeneration } from "./young-generation.ts";
 
 /** The commands that stay. Memory matters more to them than the time of their start. */
 const STAYING = ["up", "dev", "gateway", "node"];
 
-if (process.argv.slice(2).some((arg) => STAYING.includes(arg))) holdYoungGeneration();
+const isStaying = process.argv.slice(2).some((arg) => STAYING.includes(arg));
+if (isStaying) holdYoungGeneration();
 else growYoungGeneration();
-// Caches the results of type stripping and compilation, which halves the time of every command. `bin/narun.cjs` has enabled
-// the cache already, in the user's own cache folder. This call serves direct starts of this file.
-enableCompileCache();
+keepCompiledCode(isStaying ? "staying" : "passing", process.env);
 process.stdout.on("error", endAtClosedPipe);
 process.stderr.on("error", endAtClosedPipe);
 const { run } = await import("./program.ts");

@@ -41,7 +41,9 @@ import {
   type Registry,
 } from "./registry.ts";
 import {
+  type Candidates,
   createTrialError,
+  findCandidates,
   type TrialOptions,
   type TrialResult,
   tryRevision,
@@ -58,6 +60,8 @@ export type PushProgress =
   | { step: "replace" };
 
 export interface PushOptions extends ClearOptions {
+  /** Called when its spec stands. Gateways may not have read it yet. */
+  onLive?: () => void;
   /** Ends the push between two steps and during the trial. Nothing goes live afterwards. */
   signal?: AbortSignal;
   onProgress?: (progress: PushProgress) => void;
@@ -112,18 +116,21 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   ]);
   const doubts = { missingServices, queueProblems };
   if (isLive(base, manifest, revision) && !lacksDescription(liveSpec(base), build)) {
-    await repair(registry, build);
+    options.onLive?.();
     const live = writtenOf(manifest, base?.revision ?? 0);
-    const answering = await waitForGateways(nats, live, { known: await finding, isPatient: false });
+    const looking = finding.then((known) => waitForGateways(nats, live, { known, isPatient: false }));
+    const [answering] = await Promise.all([looking, repair(registry, build)]);
     return { name, revision, unchanged: true, tried: false, answering, ...doubts };
   }
 
   options.signal?.throwIfAborted();
+  // While the files are stored. Where the look fails the trial looks again.
+  const candidates = findCandidates(nats, build.config).catch(() => undefined);
   await upload(registry, build, options);
   const key = revisionKey(name, revision);
   const isNew = (await registry.revisions.create(key, manifest)) !== undefined;
   try {
-    const tried = await tryBuild(nats, registry, build, options);
+    const tried = await tryBuild(nats, registry, build, { ...options, candidates });
     options.signal?.throwIfAborted();
     // A repeated push makes an old revision the newest, so that a rollback goes to the revision that was live before.
     if (!isNew) await registry.revisions.put(key, manifest);
@@ -133,7 +140,8 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
     const cleared = requireSealed(liveSpec(base), next, options);
     await refuseCycle(registry, name, description);
     const written = await moveSpec(registry, base, manifest, revision, description);
-    // The revision is live. The next push prunes again after a failure here.
+    // The revision is live. The next push removes and prunes again after a failure here.
+    options.onLive?.();
     const removing = removeConsumers(nats, base, build, tried).catch(() => undefined);
     const pruning = pruneRevisions(registry, name, revision)
       .then(async (old) => {
@@ -145,9 +153,8 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
       known: await finding,
       onReplacing: () => options.onProgress?.({ step: "replace" }),
     });
-    await removing;
-    // It may go on behind the push, which an election of its streams does not make late.
-    await Promise.race([pruning, sleep(PRUNE_MS, undefined, { ref: false })]);
+    // Pruning may go on behind the push, which an election of its streams does not make late.
+    await Promise.all([removing, Promise.race([pruning, sleep(PRUNE_MS, undefined, { ref: false })])]);
     const told = { ...doubts, ...(cleared.length === 0 ? {} : { cleared }) };
     const result = { name, revision, unchanged: false, answering, ...told };
     return tried.outcome === "ok"
@@ -173,11 +180,13 @@ async function tryBuild(
   nats: Nats,
   registry: Registry,
   build: Build,
-  options: PushOptions,
+  options: PushOptions & { candidates: Promise<Candidates | undefined> },
 ): Promise<Exclude<TrialResult, { outcome: "failed" }>> {
   const { signal, onProgress } = options;
+  const candidates = await options.candidates;
   const trial = { function: build.config.name, revision: build.revision, mode: build.config.mode };
-  const trialOptions: TrialOptions = { signal, onNode: (node) => onProgress?.({ step: "trial", node }) };
+  const onNode = (node: string) => onProgress?.({ step: "trial", node });
+  const trialOptions: TrialOptions = { signal, onNode, candidates };
   let result = await tryRevision(nats, trial, trialOptions);
   if (result.outcome === "failed" && STORAGE_DAMAGE.has(result.code)) {
     await upload(registry, build, { ...options, replace: true });
@@ -251,7 +260,8 @@ async function upload(
   const missing = files.filter((_, index) => stored[index] !== true);
   signal?.throwIfAborted();
   for (const { file, bytes } of missing) onProgress?.({ step: "upload", file, bytes: bytes.byteLength });
-  await Promise.all(missing.map(({ sha256, bytes }) => binaries.put(sha256, bytes, { replace })));
+  // They were looked for just now: no second look.
+  await Promise.all(missing.map(({ sha256, bytes }) => binaries.put(sha256, bytes, { replace: true })));
 }
 
 /** Reads the live files back and stores lost or damaged ones anew. The advice for both faults is to push again. */
@@ -264,8 +274,9 @@ async function repair({ binaries, revisions }: Registry, build: Build): Promise<
       await binaries.put(sha256, bytes, { replace: true });
     }
   };
-  await Promise.all(filesOf(build).map(repairFile));
-  await revisions.create(revisionKey(build.config.name, build.revision), build.manifest);
+  const key = revisionKey(build.config.name, build.revision);
+  const [stored] = await Promise.all([revisions.get(key), ...filesOf(build).map(repairFile)]);
+  if (stored === undefined) await revisions.create(key, build.manifest);
 }
 
 async function discard(registry: Registry, { config, revision, manifest }: Build): Promise<void> {

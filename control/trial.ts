@@ -24,6 +24,14 @@ export interface TrialOptions {
   signal?: AbortSignal | undefined;
   /** Called before a node is asked. */
   onNode?: (node: string) => void;
+  /** The nodes to ask, where they were looked for before. They are looked for again where none was there. */
+  candidates?: Candidates | undefined;
+}
+
+/** The nodes to ask, and why the revision stays untried if all of them refuse. */
+export interface Candidates {
+  nodes: readonly string[];
+  why: WhyUntried;
 }
 
 /** How long a node may take to answer: a busy machine is slow to start a process. It ends a looping module earlier by itself. */
@@ -44,9 +52,10 @@ const REFUSALS = new Set(["MODE_UNSUPPORTED", "NODE_FULL", "NODE_STOPPING"]);
 export async function tryRevision(
   nats: Nats,
   { mode, ...trial }: Trial & { mode: Mode },
-  { signal, onNode }: TrialOptions = {},
+  { signal, onNode, candidates }: TrialOptions = {},
 ): Promise<TrialResult> {
-  const { nodes, why } = await findNodes(nats, trial.function, mode);
+  const isKnown = candidates !== undefined && candidates.nodes.length > 0;
+  const { nodes, why } = isKnown ? candidates : await findCandidates(nats, { name: trial.function, mode });
   let last: TrialResult = { outcome: "untried", why };
   for (const node of nodes) {
     signal?.throwIfAborted();
@@ -76,12 +85,11 @@ export function createTrialError({ node, code, message, stack }: TrialResult & {
   });
 }
 
-/** The nodes to ask, and why the revision stays untried if all of them refuse. */
-async function findNodes(
+/** The nodes that may try a function. */
+export async function findCandidates(
   nats: Nats,
-  name: string,
-  mode: Mode,
-): Promise<{ nodes: string[]; why: WhyUntried }> {
+  { name, mode }: { name: string; mode: Mode },
+): Promise<Candidates> {
   const states = await (await openNodeStates(nats)).list();
   const running = states.flatMap((read) =>
     read.ok && read.value.status === "running" && read.value.capacity !== undefined

@@ -13,7 +13,14 @@ export { createEgress, type Egress, type EgressOptions, type EgressTarget } from
 export { errnoOf } from "./errno.ts";
 export { type Address, claimShared, listen } from "./listen.ts";
 export { makeFolders, makeOwnFolder, unusableFolder } from "./own-folder.ts";
-export { importParts, importPartsOnly, leaveOutUnused, requireFrom, SETS_MESSAGES } from "./own-modules.ts";
+export {
+  importParts,
+  importPartsOnly,
+  lazyBuiltin,
+  leaveOutUnused,
+  requireFrom,
+  SETS_MESSAGES,
+} from "./own-modules.ts";
 export {
   endProcess,
   identifyProcess,

@@ -7,7 +7,7 @@
  * I2  A stamp appears whole. The last one of several builds at the same time stays.
  * I3  A folder that a running process was started from stays, because it may load more files of it.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -15,18 +15,22 @@ import type { BuildOptions, Plugin } from "esbuild";
 import {
   holdCompiler,
   importParts,
+  lazyBuiltin,
   leaveOutUnused,
   requireFrom,
   SETS_MESSAGES,
   writeWholeSync,
 } from "../../machine/index.ts";
 import { DirectImports } from "./direct-imports.ts";
+import { removeReplaced, removeUnused } from "./unused-files.ts";
 
 export interface BuiltFilesOptions {
   /** The main file of the command line. */
   main: string;
-  /** The folder of the builds of this narun. It exists. */
+  /** The folder of the builds of this narun, beside those of others. It exists. */
   folder: string;
+  /** The folder of code that V8 compiled of sources. */
+  compiled: string;
 }
 
 /** The form of the stamp file. `bin/built.cjs` reads it. */
@@ -40,7 +44,7 @@ interface Stamp {
 const CLOCK_LAG_MS = 20;
 
 /** Builds the command line. Resolves with the built main file. Rejects where it cannot be built or kept. */
-export async function buildFiles({ main, folder }: BuiltFilesOptions): Promise<string> {
+export async function buildFiles({ main, folder, compiled }: BuiltFilesOptions): Promise<string> {
   const root = resolve(import.meta.dirname, "..", "..");
   const target = join(folder, crypto.randomUUID());
   mkdirSync(target, { mode: 0o700 });
@@ -57,7 +61,8 @@ export async function buildFiles({ main, folder }: BuiltFilesOptions): Promise<s
     if (stamp.files.some(([, , changedMs]) => changedMs > startedAt - CLOCK_LAG_MS))
       throw new Error("a source changed during the build");
     writeWholeSync(join(folder, "stamp.json"), JSON.stringify(stamp));
-    removeUnused(folder, target);
+    removeReplaced(folder, target);
+    removeUnused(dirname(folder), compiled);
     return stamp.main;
   } catch (error) {
     rmSync(target, { recursive: true, force: true });
@@ -95,7 +100,9 @@ const UNBUNDLED = /^(?:esbuild|isolated-vm)$/;
  * Node's modules with getters among their exports. An import statement evaluates all of them, which takes up to 30 ms for http and
  * 10 ms for process, and loads what they are for.
  */
-const EVALUATED_EXPORTS = /^(?:node:)?(?:https?|process|tls|util|zlib)$/;
+const EVALUATED_EXPORTS = /^(?:node:)?(?:dns|http2|https?|process|tls|util|zlib)$/;
+/** The ones of them that many commands never use. */
+const LAZY = /^(?:dns|http2|https?|tls|zlib)$/;
 /** The namespace of Node's modules that the bundle reads as values. */
 const BUILTIN = "builtin";
 const OWN_PLACE = /(?<!["'`])\bimport\.meta\.(dirname|filename|url)\b/g;
@@ -115,7 +122,9 @@ function atTheirPlace(root: string, main: string, imports: DirectImports): Plugi
         kind === "import-statement" ? { path: path.replace("node:", ""), namespace: BUILTIN } : undefined,
       );
       onLoad({ filter: /.*/, namespace: BUILTIN }, ({ path }) => ({
-        contents: `module.exports = process.getBuiltinModule("node:${path}");`,
+        contents: LAZY.test(path)
+          ? lazyBuiltin(`node:${path}`)
+          : `module.exports = process.getBuiltinModule("node:${path}");`,
         loader: "js",
       }));
       onLoad({ filter: mainFileModule }, () => ({
@@ -165,27 +174,4 @@ function packageFileOf(path: string): string {
 function stateOf(path: string): Stamp["files"][number] {
   const { size, ctimeMs } = statSync(path);
   return [path, size, ctimeMs];
-}
-
-/** Removes the builds that no running process was started from. Each process has a file with its pid as name in its build. */
-function removeUnused(folder: string, kept: string): void {
-  const builds = readdirSync(folder, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  for (const { name } of builds) {
-    const path = join(folder, name);
-    if (path === kept || Date.now() - statSync(path).ctimeMs < YOUNG_MS) continue;
-    if (!readdirSync(path).some(isRunningPid)) rmSync(path, { recursive: true, force: true });
-  }
-}
-
-/** A younger build may be of another start, which has not noted its process yet. */
-const YOUNG_MS = 60_000;
-
-function isRunningPid(name: string): boolean {
-  if (!/^\d+$/.test(name)) return false;
-  try {
-    process.kill(Number(name), 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
-  }
 }

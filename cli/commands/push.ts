@@ -59,15 +59,21 @@ async function pushFolder(
 ): Promise<void> {
   const { name, routes, mode } = build.config;
   const progress = output.progress(`pushing ${name}`);
+  let shadowing: ReturnType<typeof findShadowedBeside> | undefined;
   const result = await pushBuild(nats, build, {
     allowClear,
+    onLive() {
+      shadowing = findShadowedBeside(nats, name);
+      // A push that fails meanwhile has its own error.
+      shadowing.catch(() => undefined);
+    },
     onProgress: (step) => progress.update(`pushing ${name}: ${describeStep(step)}`),
   }).finally(() => progress.end());
   const { revision, unchanged, tried, whyUntried, answering, missingServices, queueProblems, cleared } =
     result;
   // A gateway that was busy, or has started meanwhile, is found by a second look.
   const url = functionUrl((await finding) ?? (await findGatewayUrl(nats, PATIENT)), routes);
-  const shadowedRoutes = await findShadowedBeside(nats, name);
+  const shadowedRoutes = await (shadowing ?? findShadowedBeside(nats, name));
   if (output.isJson) {
     const doubts = { missingServices, queueProblems, shadowedRoutes, warnings: build.warnings, cleared };
     return output.json({ name, revision, url, unchanged, tried, whyUntried, answering, ...doubts });

@@ -185,6 +185,11 @@ class OwnTransport extends NodeTransport {
     return super.peekInfo();
   }
 
+  /** The library looks at Node's TLS, which a process without it need not load. */
+  override isEncrypted(): boolean {
+    return this.socket !== this.#own && super.isEncrypted();
+  }
+
   override startTLS(): Promise<TLSSocket> {
     // The name in the server's certificate: Node takes `localhost` for an address of numbers otherwise.
     this.options = {

@@ -34,6 +34,7 @@ import { createInspectorChannel, type InspectorChannel } from "./inspector/inspe
 import { createIsolateMaker } from "./isolate-maker.ts";
 import { type EntryOutcome, type LoadOutcome, loadedAs } from "./load-outcome.ts";
 import { type Calls, createLostIsolates, unwatchedCalls } from "./lost-isolates.ts";
+import { YOUNG_MB } from "./young-mb.ts";
 
 export interface LoadOrder {
   code: string;
@@ -103,12 +104,6 @@ const LOAD_MODULE = `export const load = globalThis.${LOAD_GLOBAL}; delete globa
 const ENTRY_MODULE = `import { load } from "load"; import * as exports from "function"; load(exports);`;
 
 const NANOS_PER_MS = 1_000_000;
-
-/**
- * Upper bound of the young generation of each isolate, as there may be a thousand. V8 reads the flag for each new heap: that of
- * this process stays as it is.
- */
-const YOUNG_MB = 1;
 
 /** How long V8 may take to compile a module. */
 const COMPILE_MS = 10_000;

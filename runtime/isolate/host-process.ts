@@ -7,6 +7,7 @@
  *
  * I1  Every order is answered: by the process, or as failed when the process ends.
  * I2  At its end the process' instances are reported once, at once. No event of the process follows.
+ * I3  Its compiled code is kept for other processes only while it starts: it has had no order then, so no function has run in it.
  */
 import type { Logger } from "pino";
 import { type ErrorCode, type FunctionConfig, messageOf } from "../../contracts/index.ts";
@@ -27,13 +28,14 @@ import type {
 import { DeclaredLabels } from "./declared-labels.ts";
 import { HostAccess } from "./host-access.ts";
 import { HostCallees } from "./host-callees.ts";
+import { warmUpTrial } from "./image/host-code.ts";
 import type { HostProgram } from "./image/host-program.ts";
 import type { InspectorServer } from "./inspector/inspector-server.ts";
 import type { FromHost, ToHost } from "./ipc.ts";
 import type { HostSocket } from "./run-folder.ts";
 import { type HostSandbox, type SpawnedHost, spawnHost } from "./spawn-host.ts";
 
-type Init = Omit<Extract<ToHost, { type: "init" }>, "type" | "nats" | "socket" | "isTraced">;
+type Init = Omit<Extract<ToHost, { type: "init" }>, "type" | "nats" | "socket" | "isTraced" | "compile">;
 
 /** The side of the inspector that host processes use. */
 export type HostDebug = Pick<InspectorServer, "add" | "remove" | "receive">;
@@ -218,7 +220,10 @@ export class HostProcess {
     const { pid } = this.#spawned;
     switch (message.type) {
       case "up":
-        this.#onUp();
+        this.#onUp(message.lacksCode === true);
+        break;
+      case "compiled":
+        if (this.#phase === "starting") this.#options.program.code?.keep(message.code);
         break;
       case "need-login":
         this.#send({ type: "login", login: this.#access.login() });
@@ -300,14 +305,21 @@ export class HostProcess {
     }
   }
 
-  #onUp(): void {
+  #onUp(lacksCode: boolean): void {
     // A process that stops would end in the middle of its preparations.
     if (this.#phase === "stopping") return;
-    const { init, nats, socket, spans } = this.#options;
-    const isTraced = spans !== undefined;
+    const { init, nats, socket, spans, program } = this.#options;
+    const compile = lacksCode && program.code ? warmUpTrial() : undefined;
     const listens = socket && { machine: socket.machine, path: socket.path };
     const login = { url: nats.url, copies: nats.copies, login: this.#access.login() };
-    this.#send({ type: "init", ...init, isTraced, socket: listens, nats: login });
+    this.#send({
+      type: "init",
+      ...init,
+      isTraced: spans !== undefined,
+      socket: listens,
+      nats: login,
+      compile,
+    });
   }
 
   /** Sends an order once the process has the rights for its function. */

@@ -34,6 +34,8 @@ export type ToHost =
       isInspected: boolean;
       /** Whether the node exports spans. */
       isTraced: boolean;
+      /** The process makes the code of its program for others, after this trial of narun's own. Undefined: it does not. */
+      compile: TrialOrder | undefined;
     }
   /** The present login. `renewal`: the process logs in with it now, and answers. */
   | { type: "login"; login: LoginTexts; renewal?: number }
@@ -56,7 +58,10 @@ export type KeyAnswer =
   | { ok: false; code: ErrorCode; detail: string | undefined };
 
 export type FromHost =
-  | { type: "up" }
+  /** `lacksCode`: its program had to be compiled. */
+  | { type: "up"; lacksCode?: boolean }
+  /** The compiled code of the program. It comes before `ready`. */
+  | { type: "compiled"; code: Uint8Array }
   /** The process connects to NATS, and needs the present login for it. */
   | { type: "need-login" }
   | { type: "ready" }

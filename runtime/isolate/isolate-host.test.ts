@@ -76,6 +76,39 @@ it("ends without a log line where it is closed while its process starts", async 
   }
 });
 
+it("keeps the compiled code of a process that has had no order yet, and of no other", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "narun-host-"));
+  try {
+    // It tells the code in its start, then as an answer to its first order.
+    const file = join(folder, "compiling.mjs");
+    await writeFile(
+      file,
+      `process.on("message", ({ type, id, compile }) => {
+        if (type === "stop") process.exit(0);
+        process.send({ type: "compiled", code: Buffer.from(type + " " + compile?.config.name) });
+        if (type === "init") process.send({ type: "ready" });
+        else process.send({ type: "tried", id, outcome: { ok: true } });
+      });
+      process.send({ type: "up", lacksCode: true });`,
+    );
+    const kept: string[] = [];
+    const code = {
+      file: "",
+      touch: () => undefined,
+      keep: (bytes: Uint8Array) => void kept.push(Buffer.from(bytes).toString()),
+    };
+    const restore = () => undefined;
+    const program = { file, readable: [file], code, restore };
+    const { host } = await startHost("nats://127.0.0.1:1", 1_000, program);
+    const order = { config, bundle, secrets: {}, sourceMap: new Uint8Array() };
+    expect(await host.trial(order)).toEqual({ ok: true });
+    await host.close({ graceMs: 10_000 });
+    expect(kept).toEqual(["init warm-up"]);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 it("replaces a process that holds too much memory: new instances start in the next one, running ones drain", async () => {
   await using nats = await startTestNats();
   // Less than the memory of any process, the allowance for its functions included.

@@ -52,7 +52,7 @@ export async function prepareIsolates(options: IsolatesOptions): Promise<Isolate
   const [sandbox, snapshot, program, runFolder] = await Promise.all([
     resolveSandbox(options.sandbox ?? "auto", ceiling, options.searchPath),
     loadSnapshot(cacheDir),
-    loadHostProgram(cacheDir),
+    loadHostProgram(cacheDir, ceiling.memoryMb),
     shortPath ? makeRunFolder() : undefined,
   ]);
   const debug = inspect && (await openToDebuggers(inspect));

@@ -1,7 +1,7 @@
 /**
- * Starts the process of an isolate host. Its environment has only variables of the C library, it has no arguments, and Node's
- * permission model lets it read its own program only. Where bubblewrap works the process has namespaces of its own, with nothing
- * else mounted.
+ * Starts the process of an isolate host. Its environment has only variables of the C library, its one argument is the file of its
+ * compiled code, and Node's permission model lets it read its own program only. Where bubblewrap works the process has namespaces
+ * of its own, with nothing else mounted.
  */
 import { type ChildProcess, type SpawnOptions, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";

@@ -6,7 +6,7 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-const FOLDERS = ["platform", "host", "node"];
+const FOLDERS = ["platform", "host", "node", "sources"];
 
 /** Copies the files out of a cache folder that were used at `sinceMs` or later. Others are of other sources. */
 export function copyImages(from: string, to: string, sinceMs = 0): void {

@@ -23,8 +23,7 @@ export function inboundStream(source: ByteSource): ReadableStream<Uint8Array> {
     },
     pull(controller) {
       const chunk = source.take?.();
-      if (chunk === undefined) return pullNext(source, controller);
-      controller.enqueue(chunk);
+      return chunk === undefined ? pullNext(source, controller) : controller.enqueue(chunk);
     },
     cancel: (reason) => source.cancel(reason),
   });

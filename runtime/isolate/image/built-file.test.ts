@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { fingerprintOf, keepBuilt } from "./built-file.ts";
+import { keepBuilt } from "./built-file.ts";
 
 let folder: string;
 
@@ -72,28 +72,5 @@ describe("a kept file", () => {
     for (const digit of "abcdef") await write(name(digit), 31);
     await Promise.all(Array.from({ length: 8 }, (_, n) => load(name(String(n)))));
     expect(await readdir(folder)).toHaveLength(8);
-  });
-});
-
-describe("fingerprintOf", () => {
-  it("changes only with a source, its name and a setting", async () => {
-    const sources = join(folder, "sources");
-    await mkdir(join(sources, "deep"), { recursive: true });
-    const write = (name: string, text: string) => writeFile(join(sources, name), text);
-    const fingerprint = (settings: string[] = []) => fingerprintOf([sources], settings);
-    await write("deep/a.ts", "1");
-    const first = await fingerprint();
-
-    await write("notes.txt", "no source");
-    await write("a.test.ts", "a test");
-    expect(await fingerprint()).toBe(first);
-
-    expect(await fingerprint(["other"])).not.toBe(first);
-    await write("deep/a.ts", "2");
-    const second = await fingerprint();
-    expect(second).not.toBe(first);
-    await rm(join(sources, "deep/a.ts"));
-    await write("deep/b.ts", "2");
-    expect([first, second]).not.toContain(await fingerprint());
   });
 });

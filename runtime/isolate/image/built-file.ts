@@ -6,9 +6,8 @@
  *     that needs it all the same makes it again, or puts it back.
  */
 import { createHash } from "node:crypto";
-import { existsSync, fstatSync, mkdirSync, openSync, readFileSync, readSync, utimesSync } from "node:fs";
+import { existsSync, fstatSync, mkdirSync, openSync, readSync, utimesSync } from "node:fs";
 import { mkdir, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { dirname, extname, join } from "node:path";
 import { writeWhole, writeWholeSync } from "../../../machine/index.ts";
 
@@ -67,7 +66,7 @@ function contentOf(descriptor: number): Buffer {
 }
 
 /** Renews the date of a kept file that is in use. */
-function touchFile(file: string): void {
+export function touchFile(file: string): void {
   const now = new Date();
   try {
     utimesSync(file, now, now);
@@ -81,7 +80,7 @@ const UNUSED_MS = 30 * 86_400_000;
 const KEPT_NAME = /^[0-9a-f]{32}\.[a-z]+(?:\.\d+)?$/;
 
 /** Removes unused files. Other processes may be removing the same ones. */
-async function removeUnused(folder: string): Promise<void> {
+export async function removeUnused(folder: string): Promise<void> {
   const names = await readdir(folder).catch(() => []);
   const before = Date.now() - UNUSED_MS;
   for (const name of names.filter((one) => KEPT_NAME.test(one))) {
@@ -107,68 +106,4 @@ function digestLineOf(content: Uint8Array): Buffer {
 function withoutDigest(file: Uint8Array): Uint8Array | undefined {
   const content = file.subarray(DIGEST_LINE_BYTES);
   return digestLineOf(content).equals(file.subarray(0, DIGEST_LINE_BYTES)) ? content : undefined;
-}
-
-/**
- * A name for files that are made of the sources in these folders. It changes with every source, with the version of every
- * package that narun is installed with, with Node and with the `settings`. Tests are no sources.
- */
-export async function fingerprintOf(
-  folders: readonly string[],
-  settings: readonly string[],
-): Promise<string> {
-  const { versions, arch, platform } = process;
-  const hash = createHash("sha256").update(
-    JSON.stringify([versions, arch, platform, settings, versionsOfPackages()]),
-  );
-  for (const folder of folders) {
-    const names = (await readdir(folder, { recursive: true })).filter(isSource).sort();
-    const contents = await Promise.all(names.map((name) => readFile(join(folder, name))));
-    for (const [index, content] of contents.entries()) {
-      hash.update(JSON.stringify([names[index], content.byteLength])).update(content);
-    }
-  }
-  return hash.digest("hex").slice(0, 32);
-}
-
-function isSource(name: string): boolean {
-  return name.endsWith(SOURCE_EXTENSION) && !name.endsWith(`.test${SOURCE_EXTENSION}`);
-}
-
-interface PackageFile {
-  name?: string;
-  version?: string;
-  dependencies?: Record<string, string>;
-}
-
-/** All packages that narun depends on, direct or not, each with its installed version. */
-function versionsOfPackages(): string[] {
-  const found = new Map<string, string>();
-  const visit = (file: string) => {
-    const { name, version, dependencies = {} } = readPackage(file);
-    found.set(file, `${name}@${version}`);
-    const require = createRequire(file);
-    for (const name of Object.keys(dependencies)) {
-      const candidates = (require.resolve.paths(name) ?? []).map((folder) =>
-        join(folder, name, "package.json"),
-      );
-      const installed = candidates.find((candidate) => existsSync(candidate));
-      if (installed !== undefined && !found.has(installed)) visit(installed);
-    }
-  };
-  visit(ownPackageFile());
-  return [...found.values()].sort();
-}
-
-/** The nearest package.json with dependencies. The one beside the compiled files has none. */
-function ownPackageFile(): string {
-  for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
-    const file = join(folder, "package.json");
-    if (existsSync(file) && readPackage(file).dependencies !== undefined) return file;
-  }
-  throw new Error("narun's package.json is missing");
-}
-
-function readPackage(file: string): PackageFile {
-  return JSON.parse(readFileSync(file, "utf8")) as PackageFile;
 }

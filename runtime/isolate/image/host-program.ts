@@ -1,16 +1,23 @@
-/** The program of an isolate host, in one file beside the native code of its engine. */
+/**
+ * The program of an isolate host, in one file beside the native code of its engine, and the code that V8 has compiled of it
+ * (host-code.ts).
+ */
 import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { OnLoadResult, Plugin } from "esbuild";
 import { keepOpen, SOURCE_EXTENSION } from "./built-file.ts";
 import { encodingTablesFile } from "./encoding-tables.ts";
+import { AS_FUNCTION, type HostCode, LOADER, loadHostCode } from "./host-code.ts";
 import { inspectLibraryFile } from "./inspect-library.ts";
+import { lazyBuiltins } from "./lazy-builtins.ts";
 import { bundleProgram, programFingerprint } from "./program-bundle.ts";
 
 export interface HostProgram {
+  /** The file that Node runs. */
   readonly file: string;
+  /** The compiled code of the program. Default: V8 compiles at each start. */
+  readonly code?: HostCode;
   /** All that a host must be able to read: files and folders. */
   readonly readable: readonly string[];
   /** Node's options in place of those of isolate hosts. */
@@ -23,18 +30,37 @@ export interface HostProgram {
 
 const require = createRequire(import.meta.url);
 
-/** The host program, out of the cache folder. Where its sources have changed it is bundled again, which takes some 300 ms. */
-export async function loadHostProgram(cacheDir: string): Promise<HostProgram> {
+/**
+ * The host program, out of the cache folder. Where its sources have changed it is bundled again, which takes some 300 ms.
+ * `maxMemoryMb`: of its sandbox.
+ */
+export async function loadHostProgram(cacheDir: string, maxMemoryMb?: number): Promise<HostProgram> {
   const isolatedVm = realpathSync(require.resolve("isolated-vm"));
   const files = { tables: encodingTablesFile(), inspect: inspectLibraryFile() };
-  const fingerprint = await programFingerprint([isolatedVm, ...Object.values(files)]);
-  const program = await keepOpen(join(cacheDir, "host", `${fingerprint}.mjs`), () =>
-    bundleProgram(own("../process/main"), [filesAtTheirPlace(isolatedVm, files)]),
-  );
+  const fingerprint = await programFingerprint([isolatedVm, ...Object.values(files)], cacheDir);
+  const fileOf = (ending: string) => join(cacheDir, "host", `${fingerprint}.${ending}`);
+  const [program, loader] = await Promise.all([
+    keepOpen(fileOf("js"), () =>
+      bundleProgram(
+        own("../process/main"),
+        [filesAtTheirPlace(isolatedVm, files), lazyBuiltins],
+        AS_FUNCTION,
+      ),
+    ),
+    keepOpen(fileOf("cjs"), async () => Buffer.from(LOADER)),
+  ]);
+  const code = loadHostCode(dirname(program.file), [fingerprint, `${maxMemoryMb}`]);
+  const ownFiles = [loader.file, program.file, code.file];
   return {
-    file: program.file,
-    readable: [program.file, ...Object.values(files), ...foldersOfIsolatedVm(isolatedVm)],
-    restore: () => program.restore(),
+    file: loader.file,
+    arguments: [code.file],
+    code,
+    readable: [...ownFiles, ...Object.values(files), ...foldersOfIsolatedVm(isolatedVm)],
+    restore() {
+      loader.restore();
+      program.restore();
+      code.touch();
+    },
   };
 }
 
@@ -58,10 +84,7 @@ function filesAtTheirPlace(isolatedVm: string, { tables, inspect }: DataFiles): 
   return {
     name: "files-at-their-place",
     setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^isolated-vm$/ }, () => ({
-        path: pathToFileURL(isolatedVm).href,
-        external: true,
-      }));
+      onResolve({ filter: /^isolated-vm$/ }, () => ({ path: isolatedVm, external: true }));
       onLoad({ filter: /[\\/](?:encoding-tables|inspect-library)\.[jt]s$/ }, ({ path }) => {
         if (path === own("encoding-tables")) return readerOf("readEncodingTables", tables);
         if (path === own("inspect-library")) return readerOf("readInspectLibrary", inspect);

@@ -4,9 +4,10 @@
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Plugin } from "esbuild";
+import type { BuildOptions, Plugin } from "esbuild";
 import { holdCompiler, importPartsOnly, leaveOutUnused, requireFrom } from "../../../machine/index.ts";
-import { fingerprintOf } from "./built-file.ts";
+import { fingerprintOf, notesFolder } from "./fingerprint.ts";
+import { LAZY_BUILTIN } from "./lazy-builtins.ts";
 
 /** The folder of narun's parts. */
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -27,29 +28,39 @@ const PROGRAM_PARTS = [
 ];
 
 /** A name for what is made of the programs' parts with these settings. */
-export function programFingerprint(settings: readonly string[]): Promise<string> {
+export function programFingerprint(settings: readonly string[], cacheDir: string): Promise<string> {
   return fingerprintOf(
     PROGRAM_PARTS.map((part) => join(ROOT, part)),
     settings,
+    notesFolder(cacheDir),
   );
 }
 
-/** Bundles a program. The rules of `plugins` come first. */
-export async function bundleProgram(entry: string, plugins: readonly Plugin[]): Promise<Uint8Array> {
+/** The form of a program as a function, which V8 can take out of its code cache: modules have none that a run has filled. */
+type FunctionForm = Pick<BuildOptions, "format" | "banner" | "footer" | "supported">;
+
+const MODULE: FunctionForm = { format: "esm", banner: { js: requireFrom("import.meta.url") } };
+
+/** Bundles a program. The rules of `plugins` come first. Default of `form`: a module. */
+export async function bundleProgram(
+  entry: string,
+  plugins: readonly Plugin[],
+  form = MODULE,
+): Promise<Uint8Array> {
   using compiler = holdCompiler();
   const { build } = await compiler.load();
   const result = await build({
     entryPoints: [entry],
     bundle: true,
     write: false,
-    format: "esm",
+    ...form,
     target: "esnext",
     platform: "node",
     // The folder in which narun is started does not matter.
     absWorkingDir: ROOT,
-    banner: { js: requireFrom("import.meta.url") },
     plugins: [...plugins, leaveOutUnused(isLeftOut), importPartsOnly(entry, isOwn)],
     legalComments: "none",
+    logLevel: "error",
     // A process keeps the text: without its spaces a host takes 1 MB less. The names of functions stay.
     minifyWhitespace: true,
     metafile: true,
@@ -70,7 +81,8 @@ function isLeftOut(path: string): boolean {
 /** A part that is not in `PROGRAM_PARTS` would not be in the fingerprint: a change of it would leave an old program in use. */
 function requireParts(inputs: readonly string[]): void {
   // Paths are relative to the root. The packages of an installed narun stand beside it.
-  const isPackage = (path: string) => path.startsWith("../") || path.includes("node_modules/");
+  const isPackage = (path: string) =>
+    path.startsWith("../") || path.includes("node_modules/") || path.startsWith(`${LAZY_BUILTIN}:`);
   const missing = inputs.find(
     (path) => !isPackage(path) && !PROGRAM_PARTS.some((part) => path.startsWith(`${part}/`)),
   );

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf } from "../../../contracts/index.ts";
 import { holdCompiler } from "../../../machine/index.ts";
-import { fingerprintOf, keepBuilt, SOURCE_EXTENSION } from "./built-file.ts";
+import { keepBuilt, SOURCE_EXTENSION } from "./built-file.ts";
+import { fingerprintOf, notesFolder } from "./fingerprint.ts";
 import { lazyModules } from "./lazy-modules.ts";
 import { WARM_UP } from "./warm-up.ts";
 
@@ -20,7 +21,7 @@ export async function loadSnapshot(cacheDir: string): Promise<Uint8Array> {
   // The files that say how the platform is bundled.
   for (const name of ["snapshot", "lazy-modules"])
     settings.push(await readFile(join(import.meta.dirname, `${name}${SOURCE_EXTENSION}`), "utf8"));
-  const fingerprint = await fingerprintOf([platformFolder], settings);
+  const fingerprint = await fingerprintOf([platformFolder], settings, notesFolder(cacheDir));
   const file = join(cacheDir, "platform", `${fingerprint}.snapshot`);
   return keepBuilt(file, async () => makeSnapshot(await bundlePlatform()));
 }

@@ -42,13 +42,15 @@ const BROTLI_WEIGHT = 16;
 const STRICT = { rejectGarbageAfterEnd: true };
 
 /** Quality and window as servers use them for answers. With the defaults a megabyte would take a second. */
-const BROTLI = { params: { [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_LGWIN]: 19 } };
+const brotli = () => ({
+  params: { [constants.BROTLI_PARAM_QUALITY]: 5, [constants.BROTLI_PARAM_LGWIN]: 19 },
+});
 
 const FORMATS: Readonly<Record<string, { weight: number; create(): Transform }>> = {
   "compress:deflate": { weight: 1, create: () => createDeflate() },
   "compress:deflate-raw": { weight: 1, create: () => createDeflateRaw() },
   "compress:gzip": { weight: 1, create: () => createGzip() },
-  "compress:brotli": { weight: BROTLI_WEIGHT, create: () => createBrotliCompress(BROTLI) },
+  "compress:brotli": { weight: BROTLI_WEIGHT, create: () => createBrotliCompress(brotli()) },
   "decompress:deflate": { weight: 1, create: () => createInflate(STRICT) },
   "decompress:deflate-raw": { weight: 1, create: () => createInflateRaw(STRICT) },
   "decompress:gzip": { weight: 1, create: () => createGunzip(STRICT) },

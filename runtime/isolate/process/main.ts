@@ -6,7 +6,7 @@
  */
 import { messageOf } from "../../../contracts/index.ts";
 import type { LoginTexts } from "../../../nats/index.ts";
-import type { TrialOutcome } from "../../host.ts";
+import type { TrialOrder, TrialOutcome } from "../../host.ts";
 import { closeTrial } from "../../instance/closed-failure.ts";
 import type { Instance } from "../../instance/instance.ts";
 import { createSourceMaps } from "../../instance/source-maps.ts";
@@ -15,6 +15,7 @@ import { createEngine, type Isolate } from "../engine.ts";
 import type { InspectorChannel } from "../inspector/inspector-channel.ts";
 import type { ToHost } from "../ipc.ts";
 import { createOperations } from "../operations/operations.ts";
+import { compiledCode } from "./compiled-code.ts";
 import {
   closeHostParts,
   failed,
@@ -72,12 +73,13 @@ process.on("SIGINT", () => undefined);
 process.on("SIGTERM", () => undefined);
 // By default the signal ends the process, as Node's inspector is off.
 process.on("SIGUSR1", () => undefined);
-send({ type: "up" });
+send({ type: "up", lacksCode: compiledCode?.isLacking === true });
 
 async function receive(message: ToHost): Promise<void> {
   switch (message.type) {
     case "init":
       running = await initialise(message);
+      if (message.compile !== undefined) await compile(running, message.compile);
       return send({ type: "ready" });
     case "login":
       login = message.login;
@@ -128,15 +130,24 @@ async function initialise(order: Extract<ToHost, { type: "init" }>): Promise<Run
   };
 }
 
-async function tried(order: Extract<ToHost, { type: "trial" }>): Promise<TrialOutcome> {
-  if (running === undefined || stopping !== undefined) return refused;
+/** Makes the code of this program for other hosts. A trial that fails leaves some functions out of it. */
+async function compile(parts: Running, trial: TrialOrder): Promise<void> {
+  await tryIn(parts, trial);
+  if (compiledCode !== undefined) await send({ type: "compiled", code: compiledCode.create() });
+}
+
+function tried(order: TrialOrder): Promise<TrialOutcome> {
+  return running === undefined || stopping !== undefined ? Promise.resolve(refused) : tryIn(running, order);
+}
+
+async function tryIn(parts: Running, order: TrialOrder): Promise<TrialOutcome> {
   const { config } = order;
-  const sealer = running.keys.sealerOf(config.name);
-  const { node, nats } = running;
+  const sealer = parts.keys.sealerOf(config.name);
+  const { node, nats } = parts;
   const outcome = await tryBundle(
     {
-      ...running,
-      operations: createOperations({ ...running, config, sealer, log: () => undefined }),
+      ...parts,
+      operations: createOperations({ ...parts, config, sealer, log: () => undefined }),
       adopted: (isolate) => owners.set(isolate, config.name),
     },
     order,

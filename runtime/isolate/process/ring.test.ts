@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, placeBehind } from "../../../web/host/boundary.ts";
 import { createRandom } from "../../../test/soak/random.ts";
+import { INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, placeBehind } from "../../../web/host/boundary.ts";
 import { InboundRing } from "./ring.ts";
 
 it("bytes lie in the ring where the isolate looks for them, whatever their sizes and their own places", () => {

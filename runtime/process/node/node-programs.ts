@@ -23,7 +23,7 @@ const STAND_INS: Readonly<Record<string, string>> = {
 
 /** The program of instances, out of the cache folder. */
 export async function loadNodeProgram(cacheDir: string): Promise<HostProgram> {
-  const fingerprint = await programFingerprint(["node"]);
+  const fingerprint = await programFingerprint(["node"], cacheDir);
   const load = (entry: string) =>
     keepOpen(join(cacheDir, "node", `${entry.split("/")[0]}-${fingerprint}.mjs`), () =>
       bundleProgram(join(import.meta.dirname, `${entry}${SOURCE_EXTENSION}`), [standIns]),

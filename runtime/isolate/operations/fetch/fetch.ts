@@ -55,8 +55,8 @@ const MAX_CHECKS = 1;
 export function createFetch(options: FetchOptions): HostOperations {
   const { config, egressDeny, subrequests, log, lookup, unreadMs = DEFAULT_UNREAD_MS } = options;
   const slots = new ExchangeSlots(unreadMs);
-  // Most functions never fetch: the client is made at the first exchange.
-  let client: HttpClient | undefined;
+  // Most functions never fetch: the client is loaded and made at the first exchange.
+  let client: Promise<HttpClient> | undefined;
   const clientOf = () => {
     client ??= createHttpClient({
       egress: createEgress({ allow: config.egress, deny: egressDeny }),
@@ -70,7 +70,7 @@ export function createFetch(options: FetchOptions): HostOperations {
     const release = await slots.take(context.signal);
     const request: HttpRequest = { ...head, headers: head.headers.flat(), body, signal: context.signal };
     try {
-      return { response: await sendWithRetry(clientOf(), request), release };
+      return { response: await sendWithRetry(await clientOf(), request), release };
     } catch (error) {
       release();
       throw error;

@@ -10,9 +10,10 @@
 import { promises as dns, type LookupAddress, type LookupOptions } from "node:dns";
 import { isIP, type LookupFunction, type Socket } from "node:net";
 import { Readable } from "node:stream";
-import { Agent, buildConnector, type Dispatcher, Pool } from "undici";
+import type { buildConnector, Dispatcher } from "undici";
 import type { Egress, EgressTarget } from "../../../../machine/index.ts";
 import { createSlots } from "../slots.ts";
+import { loadUndici } from "./undici-parts.ts";
 
 export type Lookup = (name: string, options: LookupOptions) => Promise<LookupAddress[]>;
 
@@ -65,7 +66,8 @@ const MAX_KEPT_CONNECTIONS = 100;
 /** Upper bound of the look-ups at a time: each holds one of the process' few threads, which all functions share. */
 const MAX_LOOKUPS = 2;
 
-export function createHttpClient({ egress, lookup = lookUp }: HttpClientOptions): HttpClient {
+export async function createHttpClient({ egress, lookup = lookUp }: HttpClientOptions): Promise<HttpClient> {
+  const { Agent, Pool, buildConnector } = await loadUndici();
   const sockets = new Set<Socket>();
   const lookups = createSlots(MAX_LOOKUPS);
   const boundedLookup: Lookup = async (name, options) => {
