@@ -50,12 +50,15 @@ async function start() {
   }
 }
 
-/** Removes a login in the address of NATS from the command line, which every user of the machine sees (ps). */
+/**
+ * Removes a login in the address of NATS, and a token of `--join`, from the command line, which every user of the machine
+ * sees (ps).
+ */
 function hideLogins() {
   const given = process.argv.slice(2);
   const shown = given.map((arg, index) => {
-    const isAddress = given[index - 1] === "--nats" || arg.startsWith("--nats=");
-    return isAddress ? arg.replace(/^(--nats=)?([a-z]+:\/\/)?.*@/i, "$1$2***@") : arg;
+    const isAddress = /^--(?:nats|join)$/.test(given[index - 1]) || /^--(?:nats|join)=/.test(arg);
+    return isAddress ? arg.replace(/^(--(?:nats|join)=)?([a-z]+:\/\/)?.*@/i, "$1$2***@") : arg;
   });
   if (shown.join(" ") !== given.join(" ")) process.title = ["narun", ...shown].join(" ");
 }

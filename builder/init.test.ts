@@ -72,4 +72,6 @@ test("a new function of gRPC builds, and its types are those of its .proto file"
 
 test("a place that takes no folder is named", async () => {
   await expect(initFunction("/dev/null/greeter")).rejects.toMatchObject({ code: "FOLDER_UNUSABLE" });
+  // A file in the folder's place.
+  await expect(initFunction("/dev/null")).rejects.toMatchObject({ code: "FOLDER_UNUSABLE" });
 });

@@ -49,12 +49,14 @@ export async function initFunction(
     throw new NarunError("USAGE", { detail: `${present.join(", ")} would be overwritten`, present });
   }
 
-  await makeFolders(resolve(dir)).catch((error: unknown) => {
+  try {
+    await makeFolders(resolve(dir));
+    for (const { source, path } of targets) {
+      const text = await readFile(new URL(`./templates/${source}`, import.meta.url), "utf8");
+      await writeFile(path, text.replaceAll("{{name}}", name), { flag: "wx" });
+    }
+  } catch (error) {
     throw unusableFolder(dir, error);
-  });
-  for (const { source, path } of targets) {
-    const text = await readFile(new URL(`./templates/${source}`, import.meta.url), "utf8");
-    await writeFile(path, text.replaceAll("{{name}}", name), { flag: "wx" });
   }
   return { name, files: targets.map(({ path }) => displayPath(path)) };
 }

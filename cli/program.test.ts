@@ -1,36 +1,18 @@
 import { createServer } from "node:net";
 import { describe, expect, test } from "vitest";
+import { commandNames } from "./commands.ts";
 import { narun } from "./testing/narun.ts";
 import { answering, createWorkFolder } from "./testing/work-folder.ts";
-
-const COMMANDS = [
-  ...["up", "dev", "init", "build", "push", "deploy", "rollback", "rm", "ls", "ps", "revisions", "nodes"],
-  ...[
-    "invoke",
-    "logs",
-    "gateway",
-    "node",
-    "doctor",
-    "types",
-    "files",
-    "secret",
-    "keys",
-    "config",
-    "run",
-    "schedule",
-  ],
-  ...["workflow", "events"],
-];
 
 describe("help", () => {
   test("lists every command in few words", async () => {
     const { code, stdout, stderr } = await narun(["--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-    for (const command of COMMANDS) expect(stdout).toMatch(new RegExp(`^ {2}${command} .*\\w`, "m"));
+    for (const command of commandNames) expect(stdout).toMatch(new RegExp(`^ {2}${command} .*\\w`, "m"));
     expect(stdout).toContain("$ narun init hello");
   });
 
-  test.each(COMMANDS)("%s explains itself with examples and its options", async (command) => {
+  test.each(commandNames)("%s explains itself with examples and its options", async (command) => {
     const { code, stdout, stderr } = await narun([command, "--help"]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toContain(`Usage: narun ${command}`);
@@ -68,6 +50,12 @@ describe("what is not used like this is told in one line, with the nearest that 
     [["logs", "--sinc", "1h"], "did you mean --since?"],
     [["ls", "extra"], "too many arguments"],
     [["invoke"], "name a function, or a method with --grpc"],
+    // An action that has the name of a command.
+    [["mcp", "rm"], "narun mcp rm needs the name of a key. See `narun mcp --help`"],
+    [["keys", "init", "--valid", "-1"], "See `narun keys --help`"],
+    [["mcp", "add", "k", "--allow", "*", "--expires", "0s"], "--expires takes a duration of at least 1s"],
+    [["token", "create", "--ttl", "1ms"], "--ttl takes a duration of at least 1s"],
+    [["gateway", "--grpc-cert", "package.json", "--grpc-key", "package.json"], "no certificate with its key"],
     [["rollback"], "missing required argument 'name'"],
     [["logs", "--since", "10x"], "--since takes a duration like 30s, 10m or 2h"],
     [["up", "--http", "8080"], "--http takes HOST:PORT"],

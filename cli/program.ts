@@ -27,7 +27,9 @@ export async function run(args: readonly string[], environment: Environment): Pr
   } catch (thrown) {
     if (thrown instanceof CommanderError && isHelp(thrown)) return thrown.exitCode === 0 ? 0 : 2;
     const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
-    const help = meant.length === 1 ? `narun ${meant[0]} --help` : "narun --help";
+    // An action or a name may be a command's, too: `narun mcp ls`.
+    const command = args.find((arg) => commandNames.includes(arg));
+    const help = command === undefined ? "narun --help" : `narun ${command} --help`;
     const flags = args.includes("--json") ? { json: [] } : {};
     const output = createOutput(outputOf(await resolveOptions(outputOptions, flags, environment)));
     reportError(error, { output, help });

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
-import { open, readFile, rename } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { link, open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isNarunError, messageOf } from "../contracts/index.ts";
-import { makeOwnFolder } from "../machine/index.ts";
+import { errnoOf, makeOwnFolder, temporaryOf, unusableFolder } from "../machine/index.ts";
 import { generateSecretsKey, parseSecretsKey, type SecretsKey, splitSecretsKeys } from "../nats/index.ts";
 import type { SecretsKeySource } from "./options/storage.ts";
 import { wrongUse } from "./options/values.ts";
@@ -76,15 +76,19 @@ export async function writeKeyTexts(file: string, keys: readonly string[]): Prom
   await rename(partial, file);
 }
 
-/** Makes a key file unless it exists. */
+/** Makes a key file unless it exists. It appears whole, or not at all. Error: FOLDER_UNUSABLE. */
 export async function ensureSecretsKeyFile(file: string): Promise<void> {
   await makeOwnFolder(dirname(file));
+  if (existsSync(file)) return;
+  const partial = temporaryOf(file);
   try {
-    // Exclusive: one of two processes that start at the same moment makes the file.
-    const handle = await open(file, "wx", 0o600);
-    await handle.writeFile(`${generateSecretsKey()}\n`).finally(() => handle.close());
+    await writeFile(partial, `${generateSecretsKey()}\n`, { mode: 0o600, flush: true });
+    // A link where none was: one of two processes that start at the same moment makes the file.
+    await link(partial, file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    if (errnoOf(error) !== "EEXIST") throw unusableFolder(dirname(file), error);
+  } finally {
+    await rm(partial, { force: true });
   }
 }
 
@@ -97,14 +101,18 @@ async function readKeyFile(file: string): Promise<SecretsKey | undefined> {
   try {
     const { mode } = await handle.stat();
     if ((mode & 0o077) !== 0) throw wrongUse(`${file} can be read by others; \`chmod 600 ${file}\``);
-    return requireKey(await readFile(handle, "utf8"), file);
+    return requireKey(
+      await readFile(handle, "utf8"),
+      file,
+      ": restore it from a backup; without one, delete it and set every secret again",
+    );
   } finally {
     await handle.close();
   }
 }
 
-function requireKey(text: string, place: string): SecretsKey {
+function requireKey(text: string, place: string, advice = ""): SecretsKey {
   const key = parseSecretsKey(text);
-  if (key === undefined) throw wrongUse(`${place} is not 32 bytes in base64`);
+  if (key === undefined) throw wrongUse(`${place} is not 32 bytes in base64${advice}`);
   return key;
 }

@@ -1,10 +1,19 @@
 import { z } from "zod";
 import type { ErrorCode } from "./error-catalogue.ts";
+import { MAX_INSTANCES } from "./function-config.ts";
 import { NameSchema, RevisionSchema } from "./names.ts";
 import { ServiceDescriptionSchema } from "./service-description.ts";
 
 /** Asks a node to start one instance of a function, on `narun.demand.<node>`. Asking twice starts one. */
-export const DemandSchema = z.object({ function: NameSchema, revision: RevisionSchema });
+export const DemandSchema = z.object({
+  function: NameSchema,
+  revision: RevisionSchema,
+  /**
+   * The instances on this node that the gateway knows: another one is wanted beside them. Gateways that know the same ones mean
+   * the same new one. Undefined: none.
+   */
+  beside: z.array(z.string()).max(MAX_INSTANCES).optional(),
+});
 export type Demand = z.infer<typeof DemandSchema>;
 
 /** A node's answer to a demand. After `starting`, an announcement (`ready` or `gone`) follows. */

@@ -29,12 +29,16 @@ export const RouteSchema = z.strictObject({
 });
 export type Route = z.infer<typeof RouteSchema>;
 
+/** Upper bound of `scale.min` and `scale.max`. */
+export const MAX_INSTANCES = 1_000;
+
 /** How many instances a function has. */
 export const ScaleSchema = z
   .strictObject({
     /** Instances that are kept without any requests. */
-    min: z.int().min(0).max(1_000).default(0),
-    max: z.int().min(1).max(1_000).default(20),
+    min: z.int().min(0).max(MAX_INSTANCES).default(0),
+    /** Instances on all nodes together, under load. */
+    max: z.int().min(1).max(MAX_INSTANCES).default(20),
     /** Requests that one instance handles at a time. */
     concurrency: z.int().min(1).max(10_000).default(50),
     /** Seconds without a request after which an instance beyond `min` is drained. */

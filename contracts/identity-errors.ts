@@ -28,6 +28,11 @@ export const identityErrors = {
     solve:
       "Choose an empty --data-dir: a server that was alone would lose its streams in a cluster. `nats stream backup` and `restore` take them along.",
   },
+  NETWORK_DAMAGED: {
+    title: "The identity of the network in the data folder is not whole",
+    solve:
+      "Restore the folder `network/` of the data folder from a backup; or take an empty --data-dir, and join again with a token of another node (`narun token create`).",
+  },
   TENANT_INVALID: {
     title: "The file is not that of a tenant, or not a whole one",
     solve:

@@ -52,6 +52,7 @@ export * from "./shared-parts.ts";
 export * from "./spec.ts";
 export * from "./stores.ts";
 export * from "./subjects.ts";
+export * from "./target.ts";
 export * from "./tool-key.ts";
 export * from "./trigger-text.ts";
 export * from "./triggers.ts";

@@ -53,6 +53,11 @@ export const AnnouncementSchema = z.discriminatedUnion("state", [
      * just become ready.
      */
     room: z.int().min(0).optional(),
+    /**
+     * It has been ready, and has so many requests that wait for an answer, of all gateways, functions and clients: more than it
+     * should have. Undefined: it has just become ready, or tells of room.
+     */
+    load: z.int().min(0).optional(),
   }),
   z.object({ ...Common, state: z.literal("draining") }),
   z.object({

@@ -91,10 +91,14 @@ export const toolErrors = {
     solve:
       "`narun ls` shows the services. JSON needs descriptors: functions that are built from a `.proto` file have them.",
   },
+  DEPLOY_TIMEOUT: {
+    title: "The deployment took longer than `--timeout` allows; the service is as before",
+    solve: "Give it more time. Files that were stored are not sent again.",
+  },
   NAME_TAKEN: {
     title: "The name belongs to another service",
     solve:
-      "Choose another name, or end the other service: `narun rm NAME` removes a function; a program that is not deployed is stopped where it runs.",
+      "Choose another name, or end the other service: `narun rm NAME` removes a function or a deployed program; a program that is not deployed is stopped where it runs.",
   },
   PROGRAM_FAILED: {
     title: "The program could not be started",
@@ -229,6 +233,10 @@ export const toolErrors = {
   NODE_FULL: {
     title: "The node has no room for another instance",
     solve: "Add a node, or raise the node's limit of instances.",
+  },
+  SCALE_MAX_REACHED: {
+    title: "The function has as many instances on the node as `scale.max` allows",
+    solve: "Raise `scale.max`, or `scale.concurrency`, if the node has the means for it.",
   },
   NODE_STOPPING: {
     title: "The node is shutting down",

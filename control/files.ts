@@ -69,8 +69,8 @@ function openFiles(nats: Nats): ByteObjects {
 }
 
 function requireFileName(name: string): void {
-  const isValid = name !== "" && name.length <= MAX_NAME_CHARACTERS && !/[/\0]/.test(name);
+  const isValid = name !== "" && name.length <= MAX_NAME_CHARACTERS && !/[/\p{Cc}]/u.test(name);
   if (isValid) return;
-  const rule = `a file's name has 1 to ${MAX_NAME_CHARACTERS} characters and no /`;
+  const rule = `a file's name has 1 to ${MAX_NAME_CHARACTERS} characters, no / and no control characters`;
   throw new NarunError("USAGE", { detail: `${JSON.stringify(name)}: ${rule}` });
 }

@@ -216,7 +216,7 @@ test("a service of the original toolkit is left alone", async () => {
   const kv = await openSpecs(nats);
   await writeRaw(nats, "svc", "name: svc\nmode: exec\ncommand: ./svc\n");
   await expect(pushBuild(nats, await buildOf("svc"))).rejects.toMatchObject({
-    code: "PUSH_CONFLICT",
+    code: "NAME_TAKEN",
     fields: { detail: expect.stringContaining("is a service") },
   });
   expect(await kv.get("svc")).toMatchObject({ value: { kind: "service" } });

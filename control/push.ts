@@ -103,10 +103,7 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
   const registry = await openRegistry(nats);
   const base = await registry.specs.get(name);
   if (isService(base)) {
-    throw new NarunError("PUSH_CONFLICT", {
-      detail: `${name} is a service that narun did not build; choose another name, or remove the service first`,
-      name,
-    });
+    throw new NarunError("NAME_TAKEN", { detail: `${name} is a service that narun did not build`, name });
   }
   const [missingServices, queueProblems] = await Promise.all([
     findMissingServices(registry, build),
@@ -153,8 +150,9 @@ export async function pushBuild(nats: Nats, build: Build, options: PushOptions =
       known: await finding,
       onReplacing: () => options.onProgress?.({ step: "replace" }),
     });
-    // Pruning may go on behind the push, which an election of its streams does not make late.
-    await Promise.all([removing, Promise.race([pruning, sleep(PRUNE_MS, undefined, { ref: false })])]);
+    await removing;
+    // It may go on behind the push, which an election of its streams does not make late.
+    await Promise.race([pruning, sleep(PRUNE_MS, undefined, { ref: false })]);
     const told = { ...doubts, ...(cleared.length === 0 ? {} : { cleared }) };
     const result = { name, revision, unchanged: false, answering, ...told };
     return tried.outcome === "ok"

@@ -9,20 +9,16 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
-  type DemandReply,
-  DemandReplySchema,
   type ErrorCode,
   type FunctionSpec,
   type Heartbeat,
-  isNarunError,
   messageOf,
   OF_ONE_NODE,
-  parseJson,
   rankNodes,
-  subjects,
 } from "../contracts/index.ts";
 import type { LiveNodes, Nats } from "../nats/index.ts";
 import { aborted } from "./aborted.ts";
+import { askNode, isBroken } from "./ask-node.ts";
 import type { Instances } from "./instances.ts";
 import type { Log } from "./log.ts";
 import { Requirements } from "./requirements.ts";
@@ -155,7 +151,7 @@ async function askNodes(options: DemandOptions, search: Search): Promise<void> {
   let notPermitted = 0;
   let unable = 0;
   for (const { node } of order) {
-    const reply = await ask(options, node, spec, round.signal);
+    const reply = await askNode(options, { node, spec, signal: round.signal });
     if (reply === "not-permitted") {
       notPermitted += 1;
       continue;
@@ -170,7 +166,7 @@ async function askNodes(options: DemandOptions, search: Search): Promise<void> {
       const isProgram = spec.mode === "exec";
       return instances.add({ id, service, node, revision: spec.revision, concurrency, isProgram });
     }
-    if (reply?.outcome === "refused" && BROKEN.has(reply.code))
+    if (reply?.outcome === "refused" && isBroken(reply.code))
       return onBroken(service, "FUNCTION_START_FAILED");
     if (reply?.outcome === "starting") {
       const result = await instances.settled(reply.instance, service, round.signal);
@@ -185,9 +181,6 @@ async function askNodes(options: DemandOptions, search: Search): Promise<void> {
   if (order.length > 0 && unable === order.length) onBroken(service, "FUNCTION_START_FAILED");
 }
 
-/** The codes of a function that would not start on any other node either. */
-const BROKEN = new Set<string>(["FUNCTION_START_FAILED", "TRIAL_FAILED"] satisfies ErrorCode[]);
-
 /**
  * The order in which nodes are asked. All gateways rank alike, so that their demands meet on one node. A gateway's own
  * observations (a start under way, no room, no answer) count before that rank. A spec may name the nodes.
@@ -197,6 +190,8 @@ export function decideOrder(
   { mode, nodes }: Pick<FunctionSpec, "mode" | "nodes">,
   live: readonly Heartbeat[],
   seen: { startingOn: string | undefined; silent: ReadonlySet<string> },
+  /** How many instances of the service a node has: nodes with fewer come first. Default: none have any. */
+  countOn: (node: string) => number = () => 0,
 ): Heartbeat[] {
   const isTarget = (node: string) => nodes === undefined || nodes.some(({ name }) => name === node);
   const eligible = live.filter(
@@ -207,29 +202,9 @@ export function decideOrder(
     if (seen.silent.has(node)) return 3;
     return freeInstances > 0 ? 1 : 2;
   };
-  return rankNodes(service, eligible).sort((a, b) => classOf(a) - classOf(b));
-}
-
-/** A node's answer; undefined where the signal was aborted before. */
-async function ask(
-  { nats, log }: DemandOptions,
-  node: string,
-  spec: FunctionSpec,
-  signal: AbortSignal,
-): Promise<DemandReply | "not-permitted" | undefined> {
-  const demand = JSON.stringify({ function: spec.name, revision: spec.revision });
-  try {
-    const reply = await Promise.race([
-      nats.request(subjects.demand(node), demand, { timeoutMs: ROUND_MS }),
-      aborted(signal),
-    ]);
-    const parsed = reply && parseJson(reply.text(), DemandReplySchema);
-    if (parsed?.outcome === "refused") log.debug({ node, service: spec.name, ...parsed }, "demand refused");
-    return parsed;
-  } catch (error) {
-    log.debug({ node, service: spec.name, error: messageOf(error) }, "demand not answered");
-    return isNarunError(error, "NATS_PERMISSIONS_VIOLATION") ? "not-permitted" : undefined;
-  }
+  return rankNodes(service, eligible).sort(
+    (a, b) => classOf(a) - classOf(b) || countOn(a.node) - countOn(b.node),
+  );
 }
 
 /** Looks for consumers by `$SRV.PING`: consumers that narun did not start send no announcements. */

@@ -8,6 +8,7 @@ import { type FunctionSpec, type Wire, wireOf } from "../contracts/index.ts";
 import { createHostLinks, type HostLinks } from "../local/index.ts";
 import { followNodes, type Inquiries, type LiveNodes, type Nats } from "../nats/index.ts";
 import { createStreamPresence, type StreamPresence } from "../streams/index.ts";
+import { chooseInstance } from "./choose.ts";
 import { type Consumers, createConsumers } from "./consumers.ts";
 import { createDemand, type Demand } from "./demand.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -16,6 +17,7 @@ import { createInstanceInquiries } from "./inquiries.ts";
 import { Instances } from "./instances.ts";
 import type { DispatchObserver } from "./job.ts";
 import type { Log } from "./log.ts";
+import { Scaling } from "./scaling.ts";
 import { SpecFeed } from "./spec-feed.ts";
 import { createSpecs, type Specs } from "./specs.ts";
 import { Wires } from "./wires.ts";
@@ -55,6 +57,7 @@ export class Dispatch {
   readonly #nodes: LiveNodes;
   readonly #instances: Instances;
   readonly #demand: Demand;
+  readonly #scaling: Scaling;
   readonly #inquiries: Inquiries;
   readonly #links: HostLinks | undefined;
   readonly #following = new AbortController();
@@ -82,20 +85,7 @@ export class Dispatch {
     });
     this.presence = createStreamPresence(nats);
     this.#links = shortPath === "off" ? undefined : openLinks(nats, this.presence, log);
-    this.#instances = new Instances({
-      nats,
-      links: this.#links,
-      log,
-      onNode: (node) => this.#nodes.expect(node),
-      onReady: (...ready) => this.#onReady(...ready),
-      onRoom: ({ service }) => this.dispatcher.onNews(service),
-      onSilent: (instance) => this.dispatcher.hear("silent", ({ target }) => target === instance),
-      onLost: (instance) => {
-        this.consumers.remove(instance.service, instance.id);
-        this.dispatcher.hear("gone", ({ target }) => target === instance);
-      },
-      onRoutes: ({ service, id }, routes) => this.consumers.add(service, id, routes),
-    });
+    this.#instances = this.#knowInstances(nats, log);
     this.#demand = createDemand({
       nats,
       nodes: this.#nodes,
@@ -105,6 +95,10 @@ export class Dispatch {
       onForeign: (service) => this.dispatcher.onForeign(service),
       onBroken: (service, code) => this.dispatcher.onBroken(service, code),
       log,
+    });
+    this.#scaling = new Scaling({
+      ...{ nats, nodes: this.#nodes, instances: this.#instances, specOf: this.specOf, log },
+      waiting: (service) => this.dispatcher.waiting(service),
     });
     const wires = new Wires({
       nats,
@@ -118,7 +112,11 @@ export class Dispatch {
       presence: this.presence,
       instances: this.#instances,
       specOf: this.specOf,
-      wake: this.#demand.wake,
+      choose: (ready, revision, { service }) =>
+        chooseInstance(ready, revision, ready.length > 1 ? this.#scaling.reachOf(service) : undefined),
+      wake: (service) =>
+        this.dispatcher.isStarving(service) ? this.#demand.wake(service) : this.#scaling.press(service),
+      onBusy: (service) => this.#scaling.press(service),
       waitsFor: this.#demand.waitsFor,
       begun: () => this.#inquiries.begin(),
       inquire: () => this.#inquireSoon(),
@@ -168,15 +166,34 @@ export class Dispatch {
     this.#inquiries.close();
     this.presence.close();
     this.#demand.close();
+    this.#scaling.close();
     this.#instances.close();
     this.consumers.close();
     this.#links?.close();
     this.#nodes.close();
   }
 
+  #knowInstances(nats: Nats, log: Log): Instances {
+    return new Instances({
+      ...{ nats, links: this.#links, log },
+      onNode: (node) => this.#nodes.expect(node),
+      onReady: (...ready) => this.#onReady(...ready),
+      onLoad: ({ service }) => this.#scaling.press(service),
+      onStarting: (start) => this.#scaling.onStarting(start),
+      onRoom: ({ service }) => this.dispatcher.onNews(service),
+      onSilent: (instance) => this.dispatcher.hear("silent", ({ target }) => target === instance),
+      onLost: (instance) => {
+        this.consumers.remove(instance.service, instance.id);
+        this.dispatcher.hear("gone", ({ target }) => target === instance);
+      },
+      onRoutes: ({ service, id }, routes) => this.consumers.add(service, id, routes),
+    });
+  }
+
   #onReady(...[instance, announcement]: Parameters<Dispatcher["onReady"]>): void {
     this.dispatcher.onReady(instance, announcement);
     this.#demand.onReady(instance.service);
+    this.#scaling.onReady(instance.service);
   }
 
   /** A broken connection to a host is reported for each of its requests. All are asked for together. */

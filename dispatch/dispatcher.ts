@@ -48,6 +48,8 @@ import { createWays, type Ways } from "./ways.ts";
 
 export class Dispatcher {
   readonly active = new ActiveJobs();
+  /** How many requests of a service are held. */
+  readonly waiting = (service: string): number => this.#hold.count(service);
   readonly ways: Ways;
   readonly #options: DispatcherOptions;
   readonly #carriers: Carriers;
@@ -64,7 +66,7 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.ways = createWays(options.instances);
-    const { nats, presence, wires, subjectOf, inquire, health, observer } = options;
+    const { nats, presence, wires, subjectOf, inquire, health, onBusy, observer } = options;
     this.#carriers = createCarriers({
       ...{ nats, presence, wires, subjectOf },
       events: {
@@ -82,7 +84,7 @@ export class Dispatcher {
       fail: (job, code) => this.#fail(job, code),
     });
     this.#places = createPlaces({
-      health,
+      ...{ health, onBusy },
       onTooSlow: (job) => this.#fail(job, "BODY_TOO_SLOW"),
       onFree: (service) => this.#pump(service),
     });
@@ -233,19 +235,18 @@ export class Dispatcher {
     return setTimeout(() => this.#onHoldOver(job), this.#options.holdMs);
   }
 
-  /** Sends the held requests of a service to targets. Begins a search where there are none. */
+  /** Sends the held requests of a service to targets. */
   #pump(service: string): void {
-    for (let job = this.#hold.first(service); job !== undefined; job = this.#hold.first(service)) {
+    let job = this.#hold.first(service);
+    for (; job !== undefined; job = this.#hold.first(service)) {
       const target = this.#targetOf(job) ?? (this.#places.reclaim(service) ? this.#targetOf(job) : undefined);
       if (target === undefined) break;
       this.#leave(job, target);
       this.#send(job, target);
     }
-    if (!this.isStarving(service)) this.#wokenAtMs.delete(service);
-    else {
-      if (!this.#wokenAtMs.has(service)) this.#wokenAtMs.set(service, performance.now());
-      this.#options.wake(service);
-    }
+    if (job === undefined || !this.isStarving(service)) this.#wokenAtMs.delete(service);
+    else if (!this.#wokenAtMs.has(service)) this.#wokenAtMs.set(service, performance.now());
+    if (job !== undefined) this.#options.wake(service);
   }
 
   /** Takes a job out of its phase. The caller puts it into the next one at once. */
@@ -382,12 +383,10 @@ export class Dispatcher {
   }
 
   #onDeadline(job: Job): void {
-    if (job.phase.kind === "held") {
-      this.#endHold(job);
-      return;
-    }
-    this.#options.observer.replied(job.service, "timeout");
-    this.#fail(job, "DEADLINE_EXCEEDED");
+    const isHeld = job.phase.kind === "held";
+    if (!isHeld) this.#options.observer.replied(job.service, "timeout");
+    if (isHeld) this.#endHold(job);
+    else this.#fail(job, "DEADLINE_EXCEEDED");
   }
 
   #endHold(job: Job): void {

@@ -4,6 +4,7 @@ import {
   parseSocketAddress,
   type Route,
   type SocketAddress,
+  targetOf,
 } from "../contracts/index.ts";
 import type { RequestLink } from "../local/index.ts";
 import type { DiscoveredService } from "../nats/index.ts";
@@ -16,6 +17,8 @@ export interface Instance {
   readonly revision: string;
   /** Upper bound of the requests that it handles at a time. */
   readonly concurrency: number;
+  /** So many requests are more than it should have. */
+  readonly busyAt: number;
   /** A request and its answer are one message each. */
   readonly isProgram: boolean;
   /** Its address on its own machine, and the connection to its host. Undefined: it is reached over NATS only. */
@@ -29,7 +32,12 @@ export interface Instance {
   inFlight: number;
   /** Places that others have, as far as this process knows (room.ts). */
   taken: number;
+  /** The requests of all its clients, as it has told, and when it did, by `performance.now()`. */
+  told: { load: number; atMs: number } | undefined;
 }
+
+/** An instance that is starting. */
+export type Start = Pick<Instance, "id" | "service" | "node" | "revision">;
 
 /** How an instance is reached on its own machine. */
 export interface InstanceSocket {
@@ -54,8 +62,16 @@ export interface InstanceFacts
 export function createInstance(facts: InstanceFacts): Instance {
   const { id, service, node, revision, concurrency, isProgram = false } = facts;
   return {
-    ...{ id, service, node, revision, concurrency, isProgram },
-    ...{ socket: undefined, state: "ready", isOrphan: false, inFlight: 0, taken: 0, setAsideAtMs: 0 },
+    ...{ id, service, node, revision, concurrency, busyAt: targetOf(concurrency) + 1, isProgram },
+    ...{
+      socket: undefined,
+      state: "ready",
+      isOrphan: false,
+      inFlight: 0,
+      taken: 0,
+      told: undefined,
+      setAsideAtMs: 0,
+    },
   };
 }
 

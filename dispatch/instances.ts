@@ -27,8 +27,10 @@ import {
   type InstanceFacts,
   type InstanceSocket,
   instanceFactsOf,
+  type Start,
 } from "./instance.ts";
 import type { Log } from "./log.ts";
+import { inOrder } from "./order.ts";
 import { createOrphans, type Orphans } from "./orphans.ts";
 import { Rooms } from "./room.ts";
 
@@ -41,6 +43,10 @@ export interface InstancesOptions {
   log: Log;
   /** An instance can take requests. `announcement`: it said so itself, just now. */
   onReady(instance: Instance, announcement: ReadyAnnouncement | undefined): void;
+  /** Default: nothing hears of it. */
+  onStarting?(start: Start): void;
+  /** It tells of its requests: it has more than it should have. Default: nothing hears of it. */
+  onLoad?(instance: Instance): void;
   /** It may have places again. */
   onRoom(instance: Instance): void;
   /** Its node is silent. */
@@ -93,7 +99,7 @@ export class Instances {
     }
   }
 
-  /** The instances of a service that are ready, in no order. The array is never changed, only replaced. */
+  /** The instances of a service that are ready, in their order (order.ts). The array is never changed, only replaced. */
   ready(service: string): readonly Instance[] {
     return this.#readyByService.get(service) ?? NONE;
   }
@@ -179,13 +185,17 @@ export class Instances {
     const { function: service, instance: id, node, revision } = announcement;
     switch (announcement.state) {
       case "starting":
-        return;
+        this.#options.onStarting?.({ service, id, node, revision });
+        break;
       case "ready": {
-        const { concurrency, socket, routes, isProgram, room } = announcement;
+        const { concurrency, socket, routes, isProgram, room, load } = announcement;
         const known = this.#byId.get(id);
         const facts = { id, service, node, revision, concurrency, socket, routes, isProgram };
         if (room !== undefined && known?.state === "ready") this.#rooms.told(known, room);
-        else this.#markReady(facts, true, announcement);
+        else if (load !== undefined && known?.state === "ready") {
+          known.told = { load, atMs: performance.now() };
+          this.#options.onLoad?.(known);
+        } else this.#markReady(facts, true, announcement);
         break;
       }
       case "draining":
@@ -261,7 +271,7 @@ export class Instances {
     const others = this.ready(instance.service).filter((other) => other !== instance);
     const ready = state === "ready" ? [...others, instance] : others;
     if (ready.length === 0) this.#readyByService.delete(instance.service);
-    else this.#readyByService.set(instance.service, ready);
+    else this.#readyByService.set(instance.service, inOrder(instance.service, ready));
   }
 }
 

@@ -97,8 +97,10 @@ export interface DispatcherOptions {
   health?: InstanceHealth;
   /** As `NatsCarrierOptions`. */
   subjectOf?(instance: Instance): string;
-  /** Begins a search for an instance or a consumer of a service. */
+  /** Requests of a service wait: for an instance or a consumer, or for room at its instances. */
   wake(service: string): void;
+  /** Default: nothing hears of it. */
+  onBusy?(service: string): void;
   /** The services that a service requires, and that do not run. */
   waitsFor(service: string): readonly string[];
   /** A request is under way to a target. */

@@ -33,6 +33,8 @@ export interface PlacesOptions {
   onTooSlow(job: Job): void;
   /** `reclaim` may succeed now. */
   onFree(service: string): void;
+  /** An instance has more requests than it should have (decide-scale.ts). */
+  onBusy?: ((service: string) => void) | undefined;
 }
 
 /** How far a body may be behind its pace before its place goes to a waiting request. */
@@ -49,7 +51,7 @@ interface Upload {
   readonly instance: Instance;
 }
 
-export function createPlaces({ health, onTooSlow, onFree }: PlacesOptions): Places {
+export function createPlaces({ health, onTooSlow, onFree, onBusy }: PlacesOptions): Places {
   const byService = new Map<string, Map<Job, Upload>>();
   const lent = new WeakMap<Instance, number>();
   const timers = new Map<string, NodeJS.Timeout>();
@@ -79,6 +81,7 @@ export function createPlaces({ health, onTooSlow, onFree }: PlacesOptions): Plac
     take(job, flight) {
       if (flight.target === "shared") return;
       flight.target.inFlight += 1;
+      if (flight.target.inFlight === flight.target.busyAt) onBusy?.(job.service);
       health?.onSent(flight.target);
       if (job.request.rest === undefined) return;
       const uploads = byService.get(job.service) ?? new Map<Job, Upload>();

@@ -3,7 +3,7 @@
  *
  * I1  Private keys are texts here. Their users keep them in files that only their own user can read.
  */
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 
 type X509 = typeof import("@peculiar/x509");
 
@@ -30,6 +30,10 @@ export function certificateHasNames(cert: string, names: readonly string[]): boo
 
 export const isCertificateOf = (cert: string, authority: string) =>
   new X509Certificate(cert).verify(new X509Certificate(authority).publicKey);
+
+/** Whether a private key is that of a certificate. Throws where either text is none. */
+export const isKeyOf = (key: string, cert: string) =>
+  new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
 
 const isAddress = (name: string) => /^[\d.]+$|:/.test(name);
 

@@ -5,6 +5,7 @@ export {
   endOfCertificate,
   fingerprintOfCertificate,
   isCertificateOf,
+  isKeyOf,
   makeAuthority,
   makeCertificate,
 } from "./certificates.ts";

@@ -23,5 +23,6 @@ it("leaves nothing behind where it fails", async () => {
   const path = join(folder, "taken");
   await mkdir(join(path, "inside"), { recursive: true });
   await expect(writeWhole(path, Buffer.from("x"))).rejects.toThrow();
+  expect(() => writeWholeSync(path, "x")).toThrow();
   expect(await readdir(folder)).toEqual(["taken"]);
 });

@@ -1,5 +1,5 @@
 /** Files that appear whole, or not at all: written beside their place, then renamed. */
-import { renameSync, writeFileSync } from "node:fs";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 
 /** Replaces a file. It is for its owner only. */
@@ -17,8 +17,13 @@ export async function writeWhole(path: string, bytes: Uint8Array): Promise<void>
 /** The same at once. Default of `mode`: everyone may read it, as far as the umask allows. */
 export function writeWholeSync(path: string, content: string | Uint8Array, mode?: number): void {
   const temporary = temporaryOf(path);
-  writeFileSync(temporary, content, { mode });
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, content, { mode });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** A name beside the file that no other process uses. */

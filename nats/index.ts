@@ -26,6 +26,7 @@ export {
   askToJoin,
   checkJoin,
   createJoinToken,
+  fingerprintInToken,
   readJoinToken,
 } from "./identity/join-token.ts";
 export {

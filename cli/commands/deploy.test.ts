@@ -169,6 +169,26 @@ describe("narun deploy", () => {
     expect((await run("push", "taken")).code).toBe(0);
     const ended = await run("deploy", "--name", "taken", "--tag", "v1", "hello-amd64");
     expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("taken is a function") });
+    expect(ended.stderr).toContain("The name belongs to another service");
+  });
+
+  it("says that its time was too short, and leaves all as it was", async () => {
+    const ended = await run(
+      "deploy",
+      "--name",
+      "late",
+      "--tag",
+      "v1",
+      "--timeout",
+      "0s",
+      "hello-amd64",
+      "--json",
+    );
+    expect(JSON.parse(ended.stderr).error).toMatchObject({
+      code: "DEPLOY_TIMEOUT",
+      message: expect.stringContaining("late: 0 ms are over"),
+    });
+    expect(await storedSpec("late")).toBeUndefined();
   });
 });
 

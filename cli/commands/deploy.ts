@@ -11,7 +11,7 @@ import { type DeployResult, deployProgram, findNodes, openProgram } from "../../
 import type { Nats } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { asText, list, value } from "../options/option.ts";
-import { parseDuration, wrongUse, wrongValue } from "../options/values.ts";
+import { parseWait, wrongUse, wrongValue } from "../options/values.ts";
 import type { Output } from "../output/output.ts";
 
 /** The node that the original toolkit deploys to by default. */
@@ -49,7 +49,7 @@ const deployOptions = {
     flag: "--timeout <duration>",
     help: "how long the deployment may take",
     fallbackHelp: "no bound",
-    parse: parseDuration,
+    parse: parseWait,
   }),
 };
 
@@ -74,12 +74,19 @@ export const deployCommand = defineCommand({
     const spec = written ?? (await specOfFlags(nats, options));
     if (written !== undefined) noteIgnored(output, settings);
     const progress = output.progress(`deploying ${spec.name}`);
+    const { deployTimeout } = options;
+    const signal = deployTimeout === undefined ? undefined : AbortSignal.timeout(deployTimeout);
     const result = await deployProgram(nats, {
       spec,
       programs,
-      ...(options.deployTimeout === undefined ? {} : { signal: AbortSignal.timeout(options.deployTimeout) }),
+      ...(signal && { signal }),
       onUpload: (object, bytes) => progress.update(`storing ${object}, ${formatBytes(bytes)}`),
-    }).finally(() => progress.end());
+    })
+      .catch((error: unknown) => {
+        if (signal?.aborted !== true || error !== signal.reason) throw error;
+        throw new NarunError("DEPLOY_TIMEOUT", { detail: `${spec.name}: ${deployTimeout} ms are over` });
+      })
+      .finally(() => progress.end());
     if (output.isJson) return output.json(result);
     show(output, result);
   },

@@ -48,6 +48,7 @@ test("a file is stored with the metadata of the original toolkit, changed, liste
 
 test.each([
   [["add", "a/b", "settings.json"], "no /"],
+  [["add", "a\nb", "settings.json"], "no control characters"],
   [["add", "missing.txt"], "ENOENT"],
   [["add", "."], "is no file"],
   [["ad", "x"], 'did you mean "add"?'],

@@ -85,10 +85,10 @@ async function runGateway(context: CommandContext<typeof gatewayOptions>): Promi
   const log = createLog(options.logLevel);
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
+  const grpcTls = await readGrpcTls(options.grpcCert, options.grpcKey);
   const nats = await connectNats({ ...access, name: "narun gateway", ...logConnection(log) });
   const traces = await tracesFrom(options, {}, log);
   const further = ofGateway ? 0 : options.workers - 1;
-  const grpcTls = await readGrpcTls(options.grpcCert, options.grpcKey);
   const claim = (address: Address, option: string) =>
     further > 0 ? claimShared(address, option) : { ...address, isShared: ofGateway };
   try {

@@ -18,7 +18,7 @@ import { type CommandContext, defineCommand } from "../command/define-command.ts
 import { machineName } from "../options/node.ts";
 import { asText, list, toggle, value } from "../options/option.ts";
 import { dataDir, KEYS_FOLDER, keysDir, keysPassphrase } from "../options/storage.ts";
-import { oneOf, parseDuration, wrongUse } from "../options/values.ts";
+import { oneOf, parseLife, wrongUse } from "../options/values.ts";
 import { showDirectory, showKey } from "../output/keys.ts";
 
 const network = value({
@@ -43,7 +43,7 @@ const valid = value({
   flag: "--valid <time>",
   help: "init, renew: how long the directory may go without a new signature",
   fallbackHelp: "for ever",
-  parse: parseDuration,
+  parse: parseLife,
 });
 
 const options = {

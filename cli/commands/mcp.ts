@@ -2,7 +2,7 @@ import { addToolKey, listToolKeys, removeToolKey } from "../../control/index.ts"
 import type { Nats } from "../../nats/index.ts";
 import { type CommandContext, defineCommand } from "../command/define-command.ts";
 import { asText, value } from "../options/option.ts";
-import { oneOf, parseDuration, wrongUse } from "../options/values.ts";
+import { oneOf, parseLife, wrongUse } from "../options/values.ts";
 import { formatAge } from "../output/format-time.ts";
 
 const ACTIONS = ["add", "ls", "rm"] as const;
@@ -17,7 +17,7 @@ const mcpOptions = {
     flag: "--expires <duration>",
     help: "add: how long the key is valid",
     fallbackHelp: "until it is removed",
-    parse: parseDuration,
+    parse: parseLife,
   }),
 };
 

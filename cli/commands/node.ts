@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { Mode } from "../../contracts/index.ts";
-import { releaseMemory } from "../../machine/index.ts";
+import { makeFolders, releaseMemory, unusableFolder } from "../../machine/index.ts";
 import { connectNats, followLogin } from "../../nats/index.ts";
 import { userCacheDir } from "../../nats-server/index.ts";
 import { prepareExec, prepareIsolates, prepareNodeMode, startNodeRunner } from "../../runtime/index.ts";
@@ -82,6 +82,9 @@ async function runNode(context: CommandContext<typeof nodeOptions>): Promise<voi
   const { stopped } = untilStopped();
   const access = resolveNats(settings);
   const cacheDir = options.cacheDir ?? join(userCacheDir(environment), "node");
+  await makeFolders(cacheDir).catch((error: unknown) => {
+    throw unusableFolder(cacheDir, error);
+  });
   const traces = await tracesFrom(options, { "service.instance.id": node }, log);
   const connecting = connectNats({ ...access, name: "narun node", ...logConnection(log) });
   try {

@@ -146,6 +146,12 @@ describe("narun gateway", () => {
     );
   });
 
+  test.each(["/dev/null", "/proc/narun"])("a node names a cache folder that can be none: %s", async (dir) => {
+    const ended = await narun(["node", "--cache-dir", dir, "--nats", "nats://127.0.0.1:1", "--json"]);
+    expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining("FOLDER_UNUSABLE") });
+    expect(ended.stderr).toContain(dir);
+  });
+
   test("says which address is taken", async () => {
     const other = createServer();
     await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));

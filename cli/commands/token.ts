@@ -16,7 +16,7 @@ import { operateNetwork, requireNetwork } from "../network/operate.ts";
 import { resolveNats } from "../options/nats-access.ts";
 import { value } from "../options/option.ts";
 import { dataDir } from "../options/storage.ts";
-import { oneOf, parseDuration, wrongUse } from "../options/values.ts";
+import { oneOf, parseLife, wrongUse } from "../options/values.ts";
 
 const ROLES = ["node", "gateway", "author", "cli"] as const;
 
@@ -30,7 +30,7 @@ const ttl = value({
   flag: "--ttl <duration>",
   help: "how long it is good",
   fallbackHelp: "1h for a node, 90d else",
-  parse: parseDuration,
+  parse: parseLife,
 });
 
 const NODE_MS = 3_600_000;

@@ -1,6 +1,7 @@
 /** `narun workflow`, on a world with one workflow function. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { eventually } from "../../test/harness/eventually.ts";
+import { startTestNats } from "../../test/harness/nats.ts";
 import { startWorld, type World } from "../../test/harness/world.ts";
 import { narun } from "../testing/narun.ts";
 
@@ -22,6 +23,15 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 const run = async (...args: string[]) => narun(["workflow", ...args, "--nats", world.nats.url]);
 const json = async (...args: string[]) => JSON.parse((await run(...args, "--json")).stdout);
+
+test("before the first workflow there is none to show", async () => {
+  await using nats = await startTestNats();
+  for (const action of ["show", "result", "cancel"])
+    expect(await narun(["workflow", action, "orders", "o1", "--nats", nats.url, "--json"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('"WORKFLOW_NOT_FOUND"'),
+    });
+}, 60_000);
 
 test("starts a workflow once, lists it, signals it, shows its time line and its result", async () => {
   expect(await json("start", "orders", "o1", "--data", '{"item":"book"}')).toMatchObject({

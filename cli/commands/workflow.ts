@@ -15,7 +15,7 @@ import { type CommandContext, defineCommand } from "../command/define-command.ts
 import { openerOf } from "../open-sealed.ts";
 import { asText, toggle, value } from "../options/option.ts";
 import { keysAs, keysDir, keysPassphrase } from "../options/storage.ts";
-import { oneOf, parseDuration, parseMoment, wrongUse } from "../options/values.ts";
+import { oneOf, parseMoment, parseWait, wrongUse } from "../options/values.ts";
 import { formatAge, formatTime } from "../output/format-time.ts";
 import type { Output } from "../output/output.ts";
 import { timelineLines, valueText } from "../output/timeline.ts";
@@ -39,7 +39,7 @@ const workflowOptions = {
     help: "ls: those that got there since then: 10m, 2h, 1d, or a time in ISO 8601",
     parse: parseMoment,
   }),
-  wait: value({ flag: "--wait <time>", help: "result: how long to wait for the end", parse: parseDuration }),
+  wait: value({ flag: "--wait <time>", help: "result: how long to wait for the end", parse: parseWait }),
   signalId: value({ flag: "--signal-id <id>", help: "signal: counts once for an id", parse: asText }),
   ...{ keysAs, keysDir, keysPassphrase },
   force: toggle({ flag: "--force", help: "rm: also one that has not ended" }),

@@ -5,10 +5,24 @@ import type { Logger } from "pino";
 import { z } from "zod";
 import { isErrorCode, isNarunError, messageOf, NarunError, stores, subjects } from "../../contracts/index.ts";
 import { makeOwnFolder, writeWholeSync } from "../../machine/index.ts";
-import { askToJoin, checkJoin, connectNats, type Nats, openByteKv, readJoinToken } from "../../nats/index.ts";
+import {
+  askToJoin,
+  checkJoin,
+  connectNats,
+  fingerprintInToken,
+  type Nats,
+  openByteKv,
+  readJoinToken,
+} from "../../nats/index.ts";
 import { connectLimit } from "../command/connect-limit.ts";
 import { SECRETS_KEY_FILE } from "../secrets-key.ts";
-import { hasNetwork, NetworkSchema, writeNetwork } from "./network-facts.ts";
+import {
+  fingerprintOfNetwork,
+  type NetworkFacts,
+  NetworkSchema,
+  readNetwork,
+  writeNetwork,
+} from "./network-facts.ts";
 import type { Network } from "./network-folder.ts";
 import { readAuthority } from "./read-authority.ts";
 
@@ -35,11 +49,12 @@ const GiftSchema = NetworkSchema.extend({ secretsKey: z.string().optional() });
 const ANSWER_MS = 10_000;
 
 /**
- * Joins a network, once: a data folder that belongs to one stays there. Errors: JOIN_TOKEN_INVALID, _EXPIRED, _USED, _FOREIGN,
- * JOIN_REFUSED, NATS_UNREACHABLE.
+ * Joins a network, once: a data folder that belongs to it stays there. Errors: JOIN_TOKEN_INVALID, _EXPIRED, _USED, _FOREIGN,
+ * JOIN_REFUSED, NATS_UNREACHABLE; NETWORK_DATA_IN_USE, where the folder belongs to another network than the token.
  */
 export async function joinNetwork({ target, dataDir, route }: JoinOptions): Promise<void> {
-  if (hasNetwork(dataDir)) return;
+  const own = readNetwork(dataDir);
+  if (own !== undefined) return requireSame(own, target.token, dataDir);
   const { host, port } = target;
   const token = readJoinToken(target.token);
   const ca = await readAuthority(host, port, token.fingerprint);
@@ -73,6 +88,15 @@ export async function joinNetwork({ target, dataDir, route }: JoinOptions): Prom
   } finally {
     await nats.close();
   }
+}
+
+/** A unit file may name the token of the first start for ever. One of another network is a mistake. */
+function requireSame(own: NetworkFacts, token: string, dataDir: string): void {
+  const wanted = fingerprintInToken(token);
+  if (wanted === undefined || wanted === fingerprintOfNetwork(own)) return;
+  throw new NarunError("NETWORK_DATA_IN_USE", {
+    detail: `${dataDir} has a network, and --join names another one`,
+  });
 }
 
 function refusalOf({ error, detail }: { error: string; detail?: string | undefined }): NarunError {

@@ -2,7 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
+import { NarunError } from "../../contracts/index.ts";
 import {
+  errnoOf,
   fingerprintOfCertificate,
   makeAuthority,
   makeOwnFolder,
@@ -39,9 +41,17 @@ export const folderOf = (dataDir: string) => resolve(dataDir, "network");
 /** SHA-256 of the certificate of a network's authority, hex. */
 export const fingerprintOfNetwork = ({ authority }: NetworkFacts) => fingerprintOfCertificate(authority.cert);
 
-/** Whether a data folder has a network's identity: its server is closed to strangers then, at any address. */
+const FACTS_FILE = "network.json";
+const AUTHORITY_FILE = "authority.json";
+/** The address of this machine's nats-server. A folder that has it has run. */
+export const ADDRESS_FILE = "address";
+
+/**
+ * Whether a data folder has a network's identity: its server is closed to strangers then, at any address. Also one that lost its
+ * keys: its server must not become open by that, nor get others.
+ */
 export function hasNetwork(dataDir: string): boolean {
-  return existsSync(join(folderOf(dataDir), "network.json"));
+  return [FACTS_FILE, ADDRESS_FILE].some((file) => existsSync(join(folderOf(dataDir), file)));
 }
 
 export async function createNetwork(now = Date.now()): Promise<NetworkFacts> {
@@ -52,13 +62,22 @@ export async function createNetwork(now = Date.now()): Promise<NetworkFacts> {
   };
 }
 
-/** Reads the network of a data folder. Undefined where there is none. */
+/** Reads the network of a data folder. Undefined where there is none. Error: NETWORK_DAMAGED. */
 export function readNetwork(dataDir: string): NetworkFacts | undefined {
   if (!hasNetwork(dataDir)) return undefined;
   const folder = folderOf(dataDir);
-  const facts = JSON.parse(readFileSync(join(folder, "network.json"), "utf8"));
-  const authority = JSON.parse(readFileSync(join(folder, "authority.json"), "utf8"));
-  return NetworkSchema.parse({ ...facts, authority });
+  const facts = readPart(join(folder, FACTS_FILE), NetworkSchema.omit({ authority: true }));
+  return { ...facts, authority: readPart(join(folder, AUTHORITY_FILE), Pair) };
+}
+
+function readPart<Schema extends z.ZodType>(file: string, schema: Schema): z.infer<Schema> {
+  try {
+    return schema.parse(JSON.parse(readFileSync(file, "utf8")));
+  } catch (error) {
+    // A parser's message has pieces of the text, which has keys.
+    const reason = errnoOf(error) ?? "its text is cut off, or was changed";
+    throw new NarunError("NETWORK_DAMAGED", { detail: `${file}: ${reason}` });
+  }
 }
 
 export async function writeNetwork(dataDir: string, facts: NetworkFacts): Promise<void> {
@@ -66,14 +85,14 @@ export async function writeNetwork(dataDir: string, facts: NetworkFacts): Promis
   const folder = folderOf(dataDir);
   await makeOwnFolder(folder);
   await makeOwnFolder(join(folder, "logins"));
-  writeOwn(join(folder, "authority.json"), JSON.stringify(facts.authority));
+  writeOwn(join(folder, AUTHORITY_FILE), JSON.stringify(facts.authority));
   writeOwn(join(folder, "ca.pem"), facts.authority.cert);
   writeFacts(folder, facts);
 }
 
 /** Writes all but the authority, which stays. */
 export function writeFacts(folder: string, { authority: _, ...facts }: NetworkFacts): void {
-  writeOwn(join(folder, "network.json"), JSON.stringify(facts));
+  writeOwn(join(folder, FACTS_FILE), JSON.stringify(facts));
 }
 
 export function writeOwn(file: string, text: string): void {

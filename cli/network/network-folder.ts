@@ -21,6 +21,7 @@ import {
   certificateHasNames,
   endOfCertificate,
   isCertificateOf,
+  isKeyOf,
   makeCertificate,
 } from "../../machine/index.ts";
 import {
@@ -33,6 +34,7 @@ import {
 import type { ClusterAddress, ServerAccess } from "../../nats-server/index.ts";
 import { type LocalRole, LoginFiles, RENEW_BEFORE_MS } from "./login-files.ts";
 import {
+  ADDRESS_FILE,
   createNetwork,
   folderOf,
   hasNetwork,
@@ -83,10 +85,13 @@ export function operatorLogin(dataDir: string): { creds: string; ca: string } {
 
 /** The address of the nats-server that ran, or runs, with this data folder. */
 export function addressOfNetwork(dataDir: string): string | undefined {
-  return readOr(join(folderOf(dataDir), "address"), "") || undefined;
+  return readOr(join(folderOf(dataDir), ADDRESS_FILE), "") || undefined;
 }
 
-/** Opens the network of a data folder, and makes it where there is none. `names`: of this machine, as clients reach it. */
+/**
+ * Opens the network of a data folder, and makes it where there is none. Files that are made of its facts are made anew where they
+ * are damaged. `names`: of this machine, as clients reach it. Error: NETWORK_DAMAGED.
+ */
 export async function openNetwork(dataDir: string, names: readonly string[]): Promise<Network> {
   if (!hasNetwork(dataDir)) await writeNetwork(dataDir, await createNetwork());
   const facts = readNetwork(dataDir);
@@ -184,13 +189,17 @@ class OpenNetwork implements Network {
   }
 
   noteAddress(url: string): void {
-    writeOwn(this.#at("address"), url);
+    writeOwn(this.#at(ADDRESS_FILE), url);
   }
 
   async #renewCertificate(now: number): Promise<boolean> {
     const { authority } = this.#facts;
-    const present = readOr(this.#at("server-cert.pem"), "");
-    if (present !== "" && isFit(present, authority, this.#names, now)) return false;
+    if (readOr(this.caFile, "") !== authority.cert) writeOwn(this.caFile, authority.cert);
+    const present = {
+      cert: readOr(this.#at("server-cert.pem"), ""),
+      key: readOr(this.#at("server-key.pem"), ""),
+    };
+    if (isFit(present, authority, this.#names, now)) return false;
     const { cert, key } = await makeCertificate(authority, {
       names: this.#names,
       days: SERVER_DAYS,
@@ -208,10 +217,21 @@ class OpenNetwork implements Network {
   }
 }
 
-function isFit(cert: string, authority: CertificatePair, names: readonly string[], now: number): boolean {
-  return (
-    endOfCertificate(cert) - now > RENEW_BEFORE_MS &&
-    certificateHasNames(cert, names) &&
-    isCertificateOf(cert, authority.cert)
-  );
+function isFit(
+  { cert, key }: CertificatePair,
+  authority: CertificatePair,
+  names: readonly string[],
+  now: number,
+): boolean {
+  try {
+    return (
+      endOfCertificate(cert) - now > RENEW_BEFORE_MS &&
+      certificateHasNames(cert, names) &&
+      isCertificateOf(cert, authority.cert) &&
+      isKeyOf(key, cert)
+    );
+  } catch {
+    // Cut off, or not there.
+    return false;
+  }
 }

@@ -1,5 +1,6 @@
 /** Options of the gateway, alone or in a world. */
 import { readFile } from "node:fs/promises";
+import { createSecureContext } from "node:tls";
 import { messageOf } from "../../contracts/index.ts";
 import { asText, value } from "./option.ts";
 import {
@@ -86,6 +87,11 @@ export async function readGrpcTls(
       throw wrongUse(`${option}: ${messageOf(error)}`);
     });
   const pair = { cert: await read("--grpc-cert", cert), key: await read("--grpc-key", key) };
+  try {
+    createSecureContext(pair);
+  } catch (error) {
+    throw wrongUse(`--grpc-cert and --grpc-key are no certificate with its key, in PEM: ${messageOf(error)}`);
+  }
   return { ...pair, files: { cert, key } };
 }
 

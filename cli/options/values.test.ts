@@ -9,6 +9,7 @@ import {
   parseNetworks,
   parsePairs,
   parsePort,
+  parseWait,
 } from "./values.ts";
 
 const flag = (name: string): Source => ({ kind: "flag", name });
@@ -56,6 +57,17 @@ describe("parseDuration", () => {
 
   test.each(["", "10", "10x", "m", "-1s", "1 h"])("%j is none", (text) => {
     expect(() => parseDuration(of(text, "--since"))).toThrow(/--since takes a duration/);
+  });
+
+  test.each(["36501d", "99999999999d", `${"9".repeat(400)}s`])("%s is too long", (text) => {
+    expect(() => parseDuration(of(text, "--since"))).toThrow(/--since takes a duration of at most 36500d/);
+  });
+});
+
+describe("parseWait", () => {
+  test("ends before timers of Node fire at once", () => {
+    expect(parseWait(of("30s", "--wait"))).toBe(30_000);
+    expect(parseWait(of("30d", "--wait"))).toBe(2_147_483_647);
   });
 });
 

@@ -38,11 +38,31 @@ export function parseHttpUrl(given: GivenText): URL {
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
+/** Upper bound of a duration, in days: a century. Dates that are counted from longer ones have no form in ISO 8601. */
+const MAX_DAYS = 36_500;
+
 /** A duration in milliseconds: `500ms`, `30s`, `10m`, `2h`, `7d`. */
 export function parseDuration(given: GivenText): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(given.text);
   if (match === null) throw wrongValue(given, "a duration like 30s, 10m or 2h");
-  return Number(match[1]) * (UNIT_MS[match[2] ?? ""] ?? 0);
+  const durationMs = Number(match[1]) * (UNIT_MS[match[2] ?? ""] ?? 0);
+  if (durationMs <= MAX_DAYS * 86_400_000) return durationMs;
+  throw wrongValue(given, `a duration of at most ${MAX_DAYS}d`);
+}
+
+/** How long something is valid, in milliseconds: from a second on. */
+export function parseLife(given: GivenText): number {
+  const lifeMs = parseDuration(given);
+  if (lifeMs >= 1_000) return lifeMs;
+  throw wrongValue(given, "a duration of at least 1s");
+}
+
+/** Upper bound of a timer of Node. A longer one fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** The bound of a wait, in milliseconds, at most 24 days. */
+export function parseWait(given: GivenText): number {
+  return Math.min(MAX_TIMER_MS, parseDuration(given));
 }
 
 /** A moment: how long ago (`10m`), or a time in ISO 8601. */

@@ -61,7 +61,7 @@ export interface DeployResult {
 
 /**
  * Stores the files under the names and with the metadata of the original toolkit, then the spec, so that every version of
- * its runner takes it. Errors: PROGRAM_UNFIT; SERVICE_FILE_INVALID without a tag; PUSH_CONFLICT, where a function has the
+ * its runner takes it. Errors: PROGRAM_UNFIT; SERVICE_FILE_INVALID without a tag; NAME_TAKEN, where a function has the
  * name or another deployment came in between; NAME_TAKEN, where a service that was not deployed answers for the name.
  */
 export async function deployProgram(nats: Nats, options: DeployOptions): Promise<DeployResult> {
@@ -75,10 +75,7 @@ export async function deployProgram(nats: Nats, options: DeployOptions): Promise
   const [specs, store, nodes] = await Promise.all([openSpecs(nats), openProgramStore(nats), findNodes(nats)]);
   const base = await specs.get(name);
   if (base?.ok && base.value.kind === "function") {
-    throw new NarunError("PUSH_CONFLICT", {
-      detail: `${name} is a function; choose another name, or remove the function first (\`narun rm ${name}\`)`,
-      name,
-    });
+    throw new NarunError("NAME_TAKEN", { detail: `${name} is a function`, name });
   }
   if (base?.ok !== true) await requireFreeName(nats, name);
   const files = planFiles(programs, nodes);

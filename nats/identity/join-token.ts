@@ -31,6 +31,11 @@ export function createJoinToken(keys: NetworkKeys, fingerprint: string, lifeMs: 
   return `narun1.${fingerprint}.${seed}.${jwt}`;
 }
 
+/** The fingerprint of the network of a token, be the token good or not. Undefined for any other text. */
+export function fingerprintInToken(text: string): string | undefined {
+  return SHAPE.exec(text.trim())?.[1];
+}
+
 /** Errors: JOIN_TOKEN_INVALID, JOIN_TOKEN_EXPIRED. */
 export function readJoinToken(text: string, now = Date.now()): JoinToken {
   const [, fingerprint, seed, jwt] = SHAPE.exec(text.trim()) ?? [];

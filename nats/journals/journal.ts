@@ -19,6 +19,7 @@ import {
   type WorkflowRecord,
 } from "../../contracts/index.ts";
 import type { Nats } from "../connection.ts";
+import { isStreamMissing } from "../jetstream-errors.ts";
 import { NoReplyError } from "../request.ts";
 import { type Ack, askSurely, TIMEOUT_MS, writeSurely } from "./asking.ts";
 import { readFresh } from "./fresh-read.ts";
@@ -124,10 +125,14 @@ export class Journals {
     return { input: input?.seq ?? 0, last: found && record && { seq: found.seq, record } };
   }
 
-  /** The messages of a journal from the beginning of its run, in the stream's order. */
+  /** The messages of a journal from the beginning of its run, in the stream's order. None, before the first workflow. */
   async read(name: WorkflowName, from = 1): Promise<JournalEntry[]> {
     const entries: JournalEntry[] = [];
-    for await (const entry of readEntries(this.#nats, name, from)) entries.push(entry);
+    try {
+      for await (const entry of readEntries(this.#nats, name, from)) entries.push(entry);
+    } catch (error) {
+      if (!isStreamMissing(error)) throw error;
+    }
     return entries;
   }
 

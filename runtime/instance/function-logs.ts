@@ -20,6 +20,7 @@ import { createDroppedLines, describeDropped } from "./dropped-lines.ts";
 import { createLogBudget } from "./log-budget.ts";
 import { createSealedLines, type LineSealer, type LineSink } from "./sealed-lines.ts";
 import { BUNDLE_FILE, mapStack, OWN_PLACE, type SourceMaps } from "./source-maps.ts";
+import { within } from "./within.ts";
 
 export interface FunctionLog {
   /** Writes a text that the function printed or caused: user input, under the limit. Its stacks are mapped. */
@@ -41,7 +42,7 @@ const MAX_TEXT_LENGTH = 1024 * 1024;
 /** The size of a line without its text, about. */
 const LINE_OVERHEAD_BYTES = 256;
 
-/** How long the last lines may take to leave. */
+/** How long the last lines may wait for their source map. */
 const CLOSE_MS = 2_000;
 
 const NO_MAPS: Pick<SourceMaps, "loaded" | "load"> = {
@@ -98,19 +99,10 @@ export function createFunctionLog(options: FunctionLogOptions): FunctionLog {
     },
     async close() {
       dropped.tell();
-      const late = createLate(CLOSE_MS);
-      await Promise.race([mapped(), late.over]);
-      await out.close(late.over);
-      late.forget();
+      await within(CLOSE_MS, mapped());
+      await out.close();
     },
   };
-}
-
-/** A time that ends once. */
-function createLate(ms: number): { over: Promise<void>; forget(): void } {
-  const { promise: over, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  return { over, forget: () => clearTimeout(timer) };
 }
 
 /** The way of lines to NATS: in clear, or sealed. */

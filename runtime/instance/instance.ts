@@ -20,6 +20,7 @@ import {
   type ServiceDescription,
   type SocketAddress,
   subjects,
+  targetOf,
   warnOfDrain,
 } from "../../contracts/index.ts";
 import type { LocalRequest, TakeRequest } from "../../local/index.ts";
@@ -29,8 +30,10 @@ import type { NearDoors } from "../calls/near-instances.ts";
 import type { DrainOrder, RequestWay } from "../host.ts";
 import type { FunctionLog } from "./function-logs.ts";
 import { watchIdle } from "./idle-watch.ts";
+import type { IncomingCall } from "./incoming-call.ts";
 import { type ConsumerIdentity, registerInstance } from "./instance-service.ts";
 import type { InstanceTraces } from "./instance-traces.ts";
+import { LoadTeller } from "./load-teller.ts";
 import { openLocalCall } from "./local-call.ts";
 import { NatsCalls } from "./nats-call.ts";
 import { OpenRequests } from "./open-requests.ts";
@@ -92,6 +95,7 @@ export class Instance implements SandboxOwner {
   readonly sandbox: Sandbox;
   readonly #options: InstanceOptions;
   readonly #room: Room;
+  readonly #load: LoadTeller;
   /** The code with which all open requests were failed; logged once. */
   #failedAllWith: ErrorCode | undefined;
   #phase: Phase = "starting";
@@ -114,10 +118,16 @@ export class Instance implements SandboxOwner {
       counts,
       onFreed: () => this.#room.freed(),
     });
+    const { concurrency, max } = config.scale;
     this.#room = new Room({
-      concurrency: config.scale.concurrency,
-      requests: this.requests,
-      announce: (room) => this.#announceReady({}, room),
+      ...{ concurrency, requests: this.requests },
+      announce: (room) => this.#announceReady({}, { room }),
+    });
+    this.#load = new LoadTeller({
+      // Nothing starts another one beside it otherwise.
+      target: options.consumer === undefined && max > 1 ? targetOf(concurrency) : Number.POSITIVE_INFINITY,
+      count: () => this.requests.countPlaces(),
+      announce: (load) => this.#announceReady({}, { load }),
     });
   }
 
@@ -135,7 +145,7 @@ export class Instance implements SandboxOwner {
         turnsAway: (...request) => this.#turnsAway(...request),
         take: (way, message, done) => {
           const call = calls.open(message, done);
-          if (call !== undefined) this.requests.take(call, way);
+          if (call !== undefined) this.#take(call, way);
         },
         control: (token, message) => calls.control(token, message),
         stats: () => ({
@@ -148,7 +158,7 @@ export class Instance implements SandboxOwner {
     const { counter, callCounter } = this.#service;
     const take = (request: LocalRequest, of: RequestCounter, way: RequestWay) => {
       const call = openLocalCall(request, { nats, ledger, counter: of });
-      if (call !== undefined) this.requests.take(call, way);
+      if (call !== undefined) this.#take(call, way);
     };
     if (place !== undefined)
       this.#leavePlace = place.register((request) => {
@@ -163,6 +173,11 @@ export class Instance implements SandboxOwner {
         hasRoom: (requestId) => this.#room.takesCall(requestId),
         take: (request) => take(request, callCounter, "call"),
       });
+  }
+
+  #take(call: IncomingCall, way: RequestWay): void {
+    this.requests.take(call, way);
+    this.#load.taken(this.requests.size);
   }
 
   /** Resolves when the subscriptions are live on the server. */
@@ -183,14 +198,14 @@ export class Instance implements SandboxOwner {
     this.#announceReady(phases);
   }
 
-  /** `room`: the places that are free, where gateways wait for them. */
-  #announceReady(phases: Record<string, number>, room?: number): void {
+  /** `word`: it has been ready, and tells gateways of its places, or of its requests. */
+  #announceReady(phases: Record<string, number>, word: { room?: number; load?: number } = {}): void {
     if (this.#phase !== "ready") return;
     const socket = this.#options.place?.address;
     const { routes, scale } = this.#options.config;
     this.#announce({
       ...{ state: "ready", concurrency: scale.concurrency, phases },
-      ...(room === undefined ? {} : { room }),
+      ...word,
       ...(socket === undefined ? {} : { socket }),
       ...(this.#options.consumer === undefined ? {} : { routes }),
     });
@@ -297,6 +312,7 @@ export class Instance implements SandboxOwner {
     this.#phase = "gone";
     this.#leavePlaces();
     this.#room.close();
+    this.#load.close();
     this.#service?.close();
     this.sandbox.dispose();
     return this.log.close();

@@ -1,5 +1,7 @@
 import { expect, it } from "vitest";
+import { eventually } from "../../test/harness/eventually.ts";
 import { createRandom } from "../../test/soak/random.ts";
+import { BulkFlow } from "./bulk-flow.ts";
 import { JoinedChunks } from "./joined-chunks.ts";
 
 const MAX_JOINED_BYTES = 64 * 1024;
@@ -60,4 +62,63 @@ it("chunks that come before the end are handed over before it", () => {
   chunks.flush();
   chunks.flush();
   expect(taken).toEqual([7]);
+});
+
+/** Chunks that are copied, and come at the times of a clock. */
+function flowOf(clock: { ms: number }) {
+  const entered: number[] = [];
+  let copied = 0;
+  const chunks = new JoinedChunks(
+    {
+      push: () => undefined,
+      copy(bytes) {
+        copied += bytes.byteLength;
+        return true;
+      },
+      flush() {
+        if (copied > 0) entered.push(copied);
+        copied = 0;
+      },
+    },
+    new BulkFlow(() => clock.ms),
+  );
+  const push = (bytes: number) => chunks.push(new Uint8Array(bytes), { hold: () => undefined });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  return { entered, push, turn };
+}
+
+const LARGE = 64 * 1024;
+
+it("large chunks that follow each other at once enter together", async () => {
+  const { entered, push, turn } = flowOf({ ms: 0 });
+  push(LARGE);
+  await turn();
+  expect(entered).toEqual([LARGE]);
+  // In one turn, so that no timer ends the wait.
+  for (let at = 0; at < 3; at++) push(LARGE);
+  expect(entered).toEqual([LARGE]);
+  push(LARGE);
+  expect(entered).toEqual([LARGE, 4 * LARGE]);
+});
+
+it("a large chunk that no other follows enters all the same", async () => {
+  const { entered, push, turn } = flowOf({ ms: 0 });
+  push(LARGE);
+  await turn();
+  push(LARGE);
+  await eventually(() => expect(entered).toEqual([LARGE, LARGE]));
+});
+
+it("a small chunk does not wait, nor a large one behind a pause", async () => {
+  const clock = { ms: 0 };
+  const { entered, push, turn } = flowOf(clock);
+  push(LARGE);
+  await turn();
+  push(LARGE);
+  push(1);
+  await turn();
+  clock.ms += 2;
+  push(LARGE);
+  await turn();
+  expect(entered).toEqual([LARGE, LARGE + 1, LARGE]);
 });

@@ -105,10 +105,15 @@ export class OpenRequests implements Answers, RequestFacts {
   /** Places that no request has. An answer that streams takes none, nor does a body that its handler waits for. */
   freePlaces(concurrency: number): number {
     if (this.#open.size < concurrency) return concurrency - this.#open.size;
-    let waiting = 0;
+    return Math.max(0, concurrency - this.countPlaces());
+  }
+
+  /** Counts the requests that have a place. */
+  countPlaces(): number {
+    let taken = 0;
     for (const { isHeadOut, isBodyAwaited } of this.#open.values())
-      if (!isHeadOut && !isBodyAwaited) waiting += 1;
-    return Math.max(0, concurrency - waiting);
+      if (!isHeadOut && !isBodyAwaited) taken += 1;
+    return taken;
   }
 
   /** Takes a request and begins its handler. */

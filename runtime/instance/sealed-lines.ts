@@ -2,7 +2,7 @@
  * The way of log lines to NATS whose texts are sealed.
  *
  * I1  No text leaves the process in clear. A line that cannot be sealed is dropped, and counted by its reason.
- * I2  Lines leave in the order in which they came, with numbers without a gap.
+ * I2  Lines leave in the order in which they came, with numbers without a gap: one that is dropped has none.
  * I3  Lines are sealed after the turn in which they came, those of one turn together: no request waits for them.
  * I4  The lines that wait for a key are bounded.
  */
@@ -16,12 +16,13 @@ import {
   sealedText,
 } from "../../contracts/index.ts";
 import { createDroppedLines, describeDropped } from "./dropped-lines.ts";
+import { within } from "./within.ts";
 
 /** Takes the lines of a log. */
 export interface LineSink {
   put(line: LogLine): void;
-  /** Resolves when no line waits. The lines that still wait `over` are dropped. */
-  close(over: Promise<void>): Promise<void>;
+  /** Resolves when no line waits. Lines whose key does not come are dropped. */
+  close(): Promise<void>;
 }
 
 /** Seals texts by the keys of the function's labels. */
@@ -37,6 +38,8 @@ interface SealedLinesOptions {
 
 /** Upper bound of the texts that wait, in characters. */
 const MAX_WAITING = 4 * 1024 * 1024;
+/** How long no line leaves, at the end of an instance, until its key counts as absent. */
+const STALLED_MS = 2_000;
 /** The lines that are sealed without a pause: they take about a millisecond. */
 const BATCH = 64;
 
@@ -68,8 +71,12 @@ class SealedLines implements LineSink {
     this.#sealing ??= this.#sealWaiting();
   }
 
-  async close(over: Promise<void>): Promise<void> {
-    await Promise.race([this.#sealing, over]);
+  /** A busy machine may seal for long, and each look finds fewer lines; a key may never come. */
+  async close(): Promise<void> {
+    for (let before = -1; this.#sealing !== undefined && this.#number > before; ) {
+      before = this.#number;
+      await within(STALLED_MS, this.#sealing);
+    }
     this.#drop(this.#take(), "its key has not come");
     this.#dropped.tell();
   }

@@ -16,54 +16,66 @@ const nothing = { start: 0, drain: [] };
 
 describe("decideActions", () => {
   it.each([
-    ["lets a function sleep", { generation: "a", group: "default", share: 0 }, [], nothing],
+    ["lets a function sleep", { generation: "a", group: "default", share: 0, most: 20 }, [], nothing],
     [
       "keeps its share of min",
-      { generation: "a", group: "default", share: 2 },
+      { generation: "a", group: "default", share: 2, most: 20 },
       [instance("1", "a")],
       { start: 1, drain: [] },
     ],
     [
       "counts what is starting",
-      { generation: "a", group: "default", share: 1 },
+      { generation: "a", group: "default", share: 1, most: 20 },
       [instance("1", "a", "starting")],
       nothing,
     ],
     [
       "does not count what drains",
-      { generation: "a", group: "default", share: 1 },
+      { generation: "a", group: "default", share: 1, most: 20 },
       [instance("1", "a", "draining")],
       { start: 1, drain: [] },
     ],
     [
       "leaves what was woken on demand",
-      { generation: "a", group: "default", share: 0 },
+      { generation: "a", group: "default", share: 0, most: 20 },
       [instance("1", "a")],
       nothing,
     ],
     [
       "starts the new before it ends the old",
-      { generation: "b", group: "default", share: 0 },
+      { generation: "b", group: "default", share: 0, most: 20 },
       [instance("1", "a")],
       { start: 1, drain: [] },
     ],
     [
       "keeps the old while the new starts",
-      { generation: "b", group: "default", share: 0 },
+      { generation: "b", group: "default", share: 0, most: 20 },
       [instance("1", "a"), instance("2", "b", "starting")],
       nothing,
     ],
     [
       "ends the old when the new is ready",
-      { generation: "b", group: "default", share: 0 },
+      { generation: "b", group: "default", share: 0, most: 20 },
       [instance("1", "a"), instance("2", "b")],
       { start: 0, drain: [{ id: "1", reason: "replaced" }] },
     ],
     [
       "replaces every old one by a new one",
-      { generation: "b", group: "default", share: 0 },
+      { generation: "b", group: "default", share: 0, most: 20 },
       [instance("1", "a"), instance("2", "a"), instance("3", "b")],
       { start: 1, drain: [] },
+    ],
+    [
+      "replaces no more of them than the new one may have",
+      { generation: "b", group: "default", share: 0, most: 1 },
+      [instance("1", "a"), instance("2", "a"), instance("3", "b")],
+      {
+        start: 0,
+        drain: [
+          { id: "1", reason: "replaced" },
+          { id: "2", reason: "replaced" },
+        ],
+      },
     ],
     [
       "ends everything of a removed function",

@@ -11,8 +11,11 @@ export interface InstanceFacts {
 }
 
 export interface DecisionInput {
-  /** Undefined: the function was removed. */
-  desired: { generation: string; group: string; share: number; isPaused?: boolean } | undefined;
+  /**
+   * `share`: the instances that it keeps here without requests. `most`: upper bound of the instances that replace former ones here.
+   * Undefined: the function was removed.
+   */
+  desired: { generation: string; group: string; share: number; most: number; isPaused?: boolean } | undefined;
   instances: readonly InstanceFacts[];
 }
 
@@ -36,7 +39,7 @@ export function decideActions({ desired, instances }: DecisionInput): Actions {
     generation === desired.generation && group === desired.group;
   const current = present.filter(isCurrent);
   const old = present.filter((instance) => !isCurrent(instance));
-  const wanted = Math.max(desired.share, old.length);
+  const wanted = Math.max(desired.share, Math.min(old.length, desired.most));
   const ready = current.filter(({ phase }) => phase === "ready").length;
   const isReplaced = old.length > 0 && ready >= wanted;
   return {
@@ -45,10 +48,10 @@ export function decideActions({ desired, instances }: DecisionInput): Actions {
   };
 }
 
-/** How many of a function's `min` instances are this node's: the k-th goes to the k-th node of the ranking, around. */
-export function decideShare(min: number, ranking: readonly { node: string }[], node: string): number {
+/** How many of `count` instances of a function are this node's: the k-th goes to the k-th node of the ranking, around. */
+export function decideShare(count: number, ranking: readonly { node: string }[], node: string): number {
   const rank = ranking.findIndex((candidate) => candidate.node === node);
-  if (rank === -1 || min === 0) return 0;
-  const rounds = Math.floor(min / ranking.length);
-  return rounds + (rank < min % ranking.length ? 1 : 0);
+  if (rank === -1 || count === 0) return 0;
+  const rounds = Math.floor(count / ranking.length);
+  return rounds + (rank < count % ranking.length ? 1 : 0);
 }

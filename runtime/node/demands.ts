@@ -35,11 +35,15 @@ async function answerDemand(options: DemandOptions, demand: Demand): Promise<Dem
   if (wanted.spec.paused !== undefined) return refuse("SERVICE_PAUSED", demand.function);
   modes.of(wanted.spec);
   const current = instances.of(demand.function).filter(({ generation }) => generation === wanted.generation);
-  const ready = current.find((one) => instances.takesRequests(one));
+  const unknown = current.filter(({ id }) => demand.beside?.includes(id) !== true);
+  const ready = unknown.find((one) => instances.takesRequests(one));
   if (ready !== undefined) return { outcome: "running", instance: ready.id, concurrency: ready.concurrency };
   // A service that runs and has not registered yet is announced as it does.
-  const starting = current.find(({ phase }) => phase !== "draining");
+  const starting = unknown.find(({ phase }) => phase !== "draining");
   if (starting !== undefined) return { outcome: "starting", instance: starting.id };
+  const { max } = wanted.spec.scale;
+  const living = current.filter(({ phase }) => phase !== "draining").length;
+  if (living >= max) return refuse("SCALE_MAX_REACHED", `it runs ${living} of ${max} instances`);
   if (instances.size >= maxInstances) return refuse("NODE_FULL", `it runs ${maxInstances} instances`);
   return { outcome: "starting", instance: instances.start(wanted.spec, wanted.generation).instance.id };
 }

@@ -92,6 +92,7 @@ export class Reconciler {
       generation: wanted.generation,
       group: modes.groupOf(wanted.spec),
       share: this.#shareOf(wanted),
+      most: this.#mostOf(wanted),
       isPaused: wanted.spec.paused !== undefined,
     };
     const actions = decideActions({ desired, instances: instances.of(name) });
@@ -128,12 +129,26 @@ export class Reconciler {
 
   #shareOf(wanted: DesiredFunction | undefined): number {
     if (wanted === undefined) return 0;
-    const { node, nodes } = this.#options;
-    const { name, mode, scale, nodes: targets } = wanted.spec;
+    const { node } = this.#options;
+    const { name, scale, nodes: targets } = wanted.spec;
     if (targets !== undefined) return targets.find((target) => target.name === node)?.replicas ?? 0;
     if (!this.#hasHeardNodes) return 0;
-    const able = nodes.live().filter(({ state, modes }) => state === "running" && modes.includes(mode));
-    const share = decideShare(scale.min, rankNodes(name, able), node);
+    const share = decideShare(scale.min, this.#rankingOf(wanted), node);
     return this.#order.isAwaited(name) ? Math.max(1, share) : share;
+  }
+
+  /** A push that lowers `scale.max` replaces fewer instances than there were: none is left for gateways to leave out. */
+  #mostOf({ spec }: DesiredFunction): number {
+    if (spec.nodes !== undefined || !this.#hasHeardNodes) return Number.POSITIVE_INFINITY;
+    const ranking = this.#rankingOf({ spec });
+    // A node beyond that number may have the only instance.
+    return Math.max(1, decideShare(spec.scale.max, ranking, this.#options.node));
+  }
+
+  #rankingOf({ spec: { name, mode } }: Pick<DesiredFunction, "spec">): readonly { node: string }[] {
+    const able = this.#options.nodes
+      .live()
+      .filter(({ state, modes }) => state === "running" && modes.includes(mode));
+    return rankNodes(name, able);
   }
 }

@@ -9,6 +9,7 @@ import { messageOf } from "../../contracts/index.ts";
 import type { ServedConsumer, ServeOptions } from "../../functions/sdk/index.ts";
 import type { NatsTransport } from "../../nats/index.ts";
 import type { FunctionLog } from "../instance/function-logs.ts";
+import { resolveConsumer } from "./options.ts";
 import { type ProgramEnd, startProgram, untilAccepting } from "./program.ts";
 import { createProxy } from "./proxy.ts";
 import { serveAs } from "./serve.ts";
@@ -48,6 +49,8 @@ const MAX_EARLY_LINES = 1_000;
 export async function runAsService(options: RunOptions): Promise<RunningProgram> {
   const { command, env, startMs, onWarning, transport, ...rest } = options;
   const { port = await findFreePort(), ...consumerOptions } = rest;
+  // Wrong options are told before a program runs.
+  resolveConsumer(consumerOptions);
   const lines = createLines();
   const program = await startProgram({
     command,

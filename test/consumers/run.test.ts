@@ -1,5 +1,6 @@
 /** `narun run`: a plain HTTP server of any language behind NATS. */
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { tmpdir } from "node:os";
@@ -180,4 +181,18 @@ describe("a plain HTTP server behind NATS", () => {
     await using nameless = run("--", "true");
     expect(await nameless.ended).toMatchObject({ code: 2, stderr: expect.stringContaining("--service") });
   });
+
+  it("tells wrong options before the program runs", async () => {
+    for (const [option, value, told] of [
+      ["--service", "a b", "service"],
+      ["--route", "no", "route"],
+      ["--service-version", "1", "version"],
+    ] as const) {
+      const mark = join(folder, `ran-${told}`);
+      const own = option === "--service" ? [] : ["--service", "wrong"];
+      await using wrong = run(...own, option, value, "--", "touch", mark);
+      expect(await wrong.ended).toMatchObject({ code: 2, stderr: expect.stringContaining(told) });
+      expect(existsSync(mark)).toBe(false);
+    }
+  }, 90_000);
 });

@@ -88,7 +88,7 @@ const expectSealed = (lines: readonly LogLine[]) => {
 };
 const expectNoMark = () => expect(heard.filter((text) => text.includes("Marked-"))).toEqual([]);
 
-describe("the log of a function with `logs: { seal }`", () => {
+describe("the log of a function with `logs: { seal }`", { timeout: 90_000 }, () => {
   it("is refused at the push without the label, and cannot become clear unseen", async () => {
     await expect(world.push("other", SAYS, LOGS)).rejects.toThrow(/LABEL_NOT_GRANTED|not granted/);
     await expect(world.push("other", SAYS, { logs: { seal: "unknown" } })).rejects.toThrow(
@@ -203,8 +203,11 @@ describe("the log of a function with `logs: { seal }`", () => {
     await grantLabel(place, { label: "payments", recipient: "service:ticks" });
     await world.push("ticks", source, { ...LOGS, schedule: [{ name: "nightly", cron: "0 0 1 1 *" }] });
     const { awaitRun, runSchedule } = await loadScheduleOrders();
-    const { key, id } = await runSchedule(world.connection, "ticks", "nightly");
-    const run = await awaitRun(world.connection, key, id, AbortSignal.timeout(20_000));
+    // A node hears of the push a moment later.
+    const { key, id } = await eventually(() => runSchedule(world.connection, "ticks", "nightly"), {
+      timeoutMs: 30_000,
+    });
+    const run = await awaitRun(world.connection, key, id, AbortSignal.timeout(30_000));
     const kept = "its text is in the function's log, which is sealed";
     expect(run?.error).toEqual({ message: kept, stack: kept });
     await shows("ticks", "Error: Marked-tick");

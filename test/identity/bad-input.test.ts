@@ -4,8 +4,11 @@ import { once } from "node:events";
 import { existsSync, globSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { joinNetwork } from "../../cli/network/join.ts";
+import { fingerprintOfNetwork, readNetwork } from "../../cli/network/network-facts.ts";
+import { openNetwork } from "../../cli/network/network-folder.ts";
 import { FREE_PORTS, narun, startNarun } from "../../cli/testing/narun.ts";
-import { connectNats } from "../../nats/index.ts";
+import { connectNats, createJoinToken } from "../../nats/index.ts";
 import { eventually } from "../harness/eventually.ts";
 import { type ClosedWorld, startClosedWorld } from "./closed-world.ts";
 
@@ -62,6 +65,28 @@ it("a token whose time is over, and a node that takes no others", async () => {
     code: "JOIN_TOKEN_EXPIRED",
     solve: expect.stringContaining("narun token create"),
   });
+}, 90_000);
+
+it("a data folder of another network, and a token that a node is started with for ever", async () => {
+  const folder = world.folder.path("of-another");
+  await openNetwork(folder, ["127.0.0.1"]);
+  const cluster = ["--cluster", `127.0.0.1:${await freePort()}`, "--data-dir", folder, "--json"];
+  const join = (token: string) => ["--join", `${token}@${new URL(world.nats).host}`];
+  const ended = await narun(["up", ...FREE_PORTS, ...cluster, ...join(await tokenOf())], { limitMs: 60_000 });
+  expect(JSON.parse(/\{"error".*\}/.exec(ended.stdout + ended.stderr)?.[0] ?? "{}").error).toMatchObject({
+    code: "NETWORK_DATA_IN_USE",
+    message: expect.stringContaining("--join names another one"),
+  });
+  // The token of its own network, of which it is since long: it is not used again, and may be over.
+  const facts = readNetwork(folder);
+  if (facts === undefined) throw new Error("no network");
+  const own = createJoinToken(facts.keys, fingerprintOfNetwork(facts), -1);
+  await joinNetwork({
+    target: { token: own, host: "127.0.0.1", port: 1 },
+    dataDir: folder,
+    route: "127.0.0.1:1",
+  });
+  expect(readNetwork(folder)).toEqual(facts);
 }, 90_000);
 
 it("a clock that is behind, or ahead", async (context) => {

@@ -3,6 +3,7 @@
  * served by an `up` of its own beside them.
  */
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readNetwork } from "../../cli/network/network-facts.ts";
@@ -57,14 +58,19 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-function start(name: string, cluster: number, ...args: string[]): Narun {
+function start(
+  name: string,
+  cluster: number,
+  args: readonly string[],
+  env: Record<string, string> = {},
+): Narun {
   const data = folder.path(name);
   const own = ["--data-dir", data, "--cluster", `127.0.0.1:${cluster}`, "--name", name, "--json"];
-  return startNarun(["up", ...FREE_PORTS, ...own, ...args], { cwd: folder.dir, limitMs: LIMIT_MS });
+  return startNarun(["up", ...FREE_PORTS, ...own, ...args], { cwd: folder.dir, limitMs: LIMIT_MS, env });
 }
 
-async function begin(name: string, ...args: string[]): Promise<Member> {
-  const up = start(name, await freePort(), ...args);
+async function begin(name: string, args: readonly string[], env?: Record<string, string>): Promise<Member> {
+  const up = start(name, await freePort(), args, env);
   const member = { name, data: folder.path(name), up, http: "", nats: "" };
   members.push(member);
   const [line] = await up.shows(/^\{"http".*\}$/m);
@@ -85,29 +91,59 @@ const target = (token: string, { nats }: Member) => `${token}@${new URL(nats).ho
 
 /** The code with which a node that wants to join ends. */
 async function refusal(name: string, to: string): Promise<string | undefined> {
-  await using up = start(name, await freePort(), "--join", to);
+  await using up = start(name, await freePort(), ["--join", to]);
   const { stdout, stderr } = await up.ended;
   const [, code] = /"code":"(JOIN_[A-Z_]+|NATS_[A-Z_]+)"/.exec(stdout + stderr) ?? [];
   return code ?? stdout + stderr;
 }
 
+/** Of a process, on Linux. Empty for one that has just ended. */
+function commandLine(pid: number | undefined): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1").replaceAll("\0", " ");
+  } catch {
+    return "";
+  }
+}
+
+/** No secret of the network is in a log or a command line of its nodes, nor is the token. */
+function expectHidden(some: readonly Member[], token: string): void {
+  const facts = JSON.stringify(readNetwork(some[0]?.data ?? ""));
+  const seeds = facts.match(/\bS[A-Z2-7]{57}\b/g) ?? [];
+  const [, key = ""] = /PRIVATE KEY-----\\n([\w+/=]+)/.exec(facts) ?? [];
+  const ofSecrets = readFileSync(`${some[0]?.data}/secrets.key`, "utf8").trim();
+  // Both have the same keys by now, of all roles.
+  expect(JSON.stringify(readNetwork(some[1]?.data ?? ""))).toContain(seeds[0]);
+  expect([seeds.length >= 8, key.length > 20, ofSecrets.length > 20]).toEqual([true, true, true]);
+  const lines = some.flatMap(({ up }) =>
+    [up.child.pid, ...up.descendants().map(({ pid }) => pid)].map(commandLine),
+  );
+  const shown = [...lines, ...some.flatMap(({ up }) => [up.stdout, up.stderr])].join("\n");
+  expect(shown.match(/node-runner started/g)).toHaveLength(some.length);
+  for (const secret of [...seeds, key, ofSecrets, token, token.split(".")[2] ?? ""])
+    expect(shown.includes(secret)).toBe(false);
+}
+
 it(
   "joins by tokens, each for one node",
   async () => {
-    const first = await begin("one", "functions");
+    const first = await begin("one", ["functions"]);
     expect(await (await fetch(`${first.http}/hello`)).text()).toBe("hi");
     // A server that waits for its cluster says nothing that looks like a failure.
     expect(first.up.stderr).not.toMatch(/\[(?:WRN|ERR)\]/);
 
     const token = await createToken(first);
-    const second = await begin("two", "--join", target(token, first));
+    const second = await begin("two", ["--join", target(token, first), "--log-level", "debug"]);
     expect(await refusal("again", target(token, first))).toBe("JOIN_TOKEN_USED");
     expect(await refusal("strange", target(`${token.slice(0, 20)}0000${token.slice(24)}`, first))).toBe(
       "JOIN_TOKEN_FOREIGN",
     );
     expect(await refusal("nonsense", `no-token@${new URL(first.nats).host}`)).toBe("JOIN_TOKEN_INVALID");
     // The second node makes tokens like the first, and lets nodes in.
-    const third = await begin("three", "--join", target(await createToken(second), second));
+    const further = await createToken(second);
+    // The variable keeps the token out of the process list.
+    const third = await begin("three", ["--log-level", "debug"], { NARUN_JOIN: target(further, second) });
+    expectHidden([second, third], further);
     await eventually(
       async () => {
         const { stdout } = await command(third, "nodes", "--json");
@@ -177,7 +213,7 @@ it(
       timeoutMs: 60_000,
     });
     // The first is like every other: a fourth joins by the second.
-    const fourth = await begin("four", "--join", target(await createToken(second), second));
+    const fourth = await begin("four", ["--join", target(await createToken(second), second)]);
     await eventually(async () => expect(await (await fetch(`${fourth.http}/later`)).text()).toBe("later"), {
       timeoutMs: 60_000,
     });

@@ -65,7 +65,7 @@ beforeAll(async () => {
       { name: "NEAR", service: "near" },
       { name: "FAR", service: "far" },
     ],
-    scale: { min: 1, concurrency: 4 },
+    scale: { min: 1, max: 1, concurrency: 4 },
   });
 }, 120_000);
 afterAll(() => world?.[Symbol.asyncDispose]());

@@ -44,8 +44,8 @@ beforeAll(async () => {
   });
   const push = (name: string, config: object) =>
     world.push(name, CALLEE.replace("NAME", name), { ...config });
-  await push("near", { scale: { min: 1, concurrency: 1 } });
-  await push("far", { trust: "apart", scale: { min: 1, concurrency: 1 } });
+  await push("near", { scale: { min: 1, max: 1, concurrency: 1 } });
+  await push("far", { trust: "apart", scale: { min: 1, max: 1, concurrency: 1 } });
   await push("sleepy", { scale: SLEEPY });
   await push("unused", { scale: SLEEPY });
   await world.push("caller", CALLER, {

@@ -19,6 +19,13 @@ export default service({ name: "paper", version: "1.0.0" })
       return { name: error.name, waitedMs: Date.now() - from };
     }
   })
+  .action("next", {}, async ({ subject, timeout }, ctx) => {
+    try {
+      return { value: await ctx.once(subject, timeout && { timeout }) };
+    } catch (error) {
+      return { name: error.name };
+    }
+  })
   .on("news.*", { name: "each", each: true }, ({ value }) => { heard.each.push(value); })
   .on("news.*", { name: "group" }, ({ value }) => { heard.group.push(value); });`;
 
@@ -87,6 +94,30 @@ it("are waited for by `once` no longer than its timeout", async () => {
   expect(long).toMatchObject({ name: "TimeoutError" });
   expect(long.waitedMs).toBeGreaterThan(4_900);
   expect(long.waitedMs).toBeLessThan(20_000);
+}, 60_000);
+
+it("are the answer of `once`: the value of the next one, also of one without a value", async () => {
+  const heard = async (subject: string, published: string, value: unknown) => {
+    let answer: unknown;
+    const asked = post("paper.next", { subject, timeout: 20_000 }).then((found) => {
+      answer = found;
+    });
+    // Only what comes after the subscription is heard, and nothing tells of that.
+    await eventually(async () => {
+      await events.publish({ subject: published, data: value === undefined ? "" : JSON.stringify(value) });
+      expect(answer).toBeDefined();
+    }, BOUND);
+    await asked;
+    return answer;
+  };
+  expect(await heard("paper.sold", "paper.sold", { copies: 7 })).toEqual({ value: { copies: 7 } });
+  expect(await heard("paper.*.sold", "paper.evening.sold", "late")).toEqual({ value: "late" });
+  expect(await heard("paper.gone", "paper.gone", undefined)).toEqual({ value: null });
+}, 90_000);
+
+it("are not waited for by `once` where the service may not hear them", async () => {
+  for (const subject of ["strange.sold", ">", "paper", "*.sold"])
+    expect(await post("paper.next", { subject, timeout: 20 }), subject).toEqual({ name: "BindingError" });
 }, 60_000);
 
 it("are heard from a moment on, by the clock of the stream", async () => {

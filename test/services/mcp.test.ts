@@ -115,11 +115,47 @@ describe("MCP", () => {
     const { structuredContent } = await client.callTool({ name: "orders-get", arguments: { id: "7" } });
     // The service sees who calls, and not the key.
     expect(structuredContent).toEqual({ id: "7", caller: "mcp:assistant", authorization: null });
-    expect(await client.callTool({ name: "orders-pay", arguments: { id: "7", cents: 1 } })).toMatchObject({
-      isError: true,
-    });
+    // A refusal of the service would be an error, too.
+    for (const name of ["orders-pay", "orders-throw", "narun-registry-list"])
+      expect(await client.callTool({ name, arguments: { id: "7", cents: 1 } })).toEqual({
+        isError: true,
+        content: [{ type: "text", text: `There is no tool ${JSON.stringify(name)}.` }],
+      });
     await removeToolKey(world.connection, "assistant");
     await expect(namesOf(client)).rejects.toThrow(/401|valid key/);
+  });
+
+  it.each([
+    ["an action", ["orders.pay"], ["orders-pay"]],
+    ["two services", ["stock", "orders"], ["orders-get", "orders-pay", "orders-throw", "stock-count"]],
+    ["the beginning of a service's name", ["order"], []],
+    ["the beginning of an action's name", ["orders.ge"], []],
+    ["an action of another service", ["stock.get"], []],
+    ["names in capitals", ["Orders", "orders.GET"], []],
+  ])("a key with %s neither shows nor calls more", async (_, allow, names) => {
+    const keyName = `scoped-${allow.join("-").replaceAll(".", "_")}`;
+    const { key } = await addToolKey(world.connection, { name: keyName, allow });
+    // On this machine no key would do; one that is sent counts.
+    const client = await connect(world.gateway.httpUrl, key);
+    expect(await namesOf(client)).toEqual(names);
+    for (const name of ["orders-get", "orders-pay", "stock-count"]) {
+      if (names.includes(name)) continue;
+      const { isError, content } = await client.callTool({
+        name,
+        arguments: { id: "7", cents: 1, input: "x" },
+      });
+      expect({ isError, content }).toEqual({
+        isError: true,
+        content: [{ type: "text", text: `There is no tool "${name}".` }],
+      });
+    }
+  });
+
+  it("refuses scopes that are none", async () => {
+    for (const allow of [[], [""], ["orders.*"], ["orders.get.x"], ["or ders"], ["*", "orders."]])
+      await expect(addToolKey(world.connection, { name: "wrong", allow })).rejects.toMatchObject({
+        code: "USAGE",
+      });
   });
 
   it("is closed without a key where keys are needed, and to clients of other machines", async () => {

@@ -104,7 +104,7 @@ describe("a service that starts", () => {
     await openByteKv(world.connection, "gate").put("open", Buffer.from("yes"));
     expect(await call).toMatchObject({ status: 200, text: '"gone"' });
     await eventually(async () => expect(await stateOf("early")).toBe("running"));
-  });
+  }, 60_000);
 });
 
 describe("the registry", () => {

@@ -75,22 +75,24 @@ export function beginsRequest(op: number): boolean {
 }
 
 /**
- * Bytes from which a part of a window ends at a multiple of 8, and the next part begins there. V8 copies memory that is shared
+ * Bytes from which a part of an inbound window ends at a multiple of 8, and the next part begins there. V8 copies shared memory
  * word by word where both places are such multiples, and else byte by byte.
  */
 const ALIGNED_BYTES = 4 * 1024;
-/** Upper bound of the bytes of a window that such ends leave empty: 7 of 4,096, in windows of up to 512 KiB. */
+/** Upper bound of the bytes of an inbound window that such ends leave empty: 7 of 4,096, of up to 576 KiB that are in it. */
 export const WINDOW_GAP_BYTES = 1024;
 
 /** How many bytes the reader of an inbound stream grants at first. From then on it grants the bytes that it has read. */
 export const INBOUND_CREDIT_BYTES = 256 * 1024;
+/** How many bytes it grants beside when it gets a window: one half of its bytes come while it reads the other. */
+export const INBOUND_MORE_BYTES = 256 * 1024;
 /** The size of an inbound window: bytes that came with the message that began a stream have no credit. */
-export const INBOUND_WINDOW_BYTES = INBOUND_CREDIT_BYTES + 128 * 1024 + WINDOW_GAP_BYTES;
+export const INBOUND_WINDOW_BYTES = INBOUND_CREDIT_BYTES + INBOUND_MORE_BYTES + 128 * 1024;
 
-/** Where the next part lies in a window of so many bytes, a multiple of 8, behind a part that both sides know of. */
-export function placeBehind(at: number, bytes: number, windowBytes: number): number {
+/** Where the next part lies in an inbound window, behind one that both sides know of. */
+export function placeBehind(at: number, bytes: number): number {
   const end = at + bytes;
-  return (bytes < ALIGNED_BYTES ? end : end + (-end & 7)) % windowBytes;
+  return (bytes < ALIGNED_BYTES ? end : end + (-end & 7)) % INBOUND_WINDOW_BYTES;
 }
 
 /** Isolate to host. */

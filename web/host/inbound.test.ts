@@ -94,7 +94,7 @@ describe("bytes from the host", () => {
         for (let next = await reader.read(); !next.done; next = await reader.read()) size += next.value.byteLength;
         return Response.json({ size, found });
       }`);
-    const total = 1_000_000;
+    const total = 2_000_000;
     let sent = 0;
     let copies = 0;
     const inbound = link.streams.openInbound(1, {

@@ -1,7 +1,7 @@
 /**
  * Streams from the host: the body of a request, of a fetched response, or an object.
  *
- * I1  The granted and unread bytes never exceed `INBOUND_CREDIT_BYTES`.
+ * I1  The granted and unread bytes never exceed `INBOUND_CREDIT_BYTES`, and with a window `INBOUND_MORE_BYTES` beside.
  * I2  Nothing is granted before the first read: an unread body stays in the host.
  * I3  One read at a time. After the end, a break or `cancel` there are no more bytes.
  * I4  Bytes in the window are copied when they are read. Until then they are known by their place: user code may have changed
@@ -9,18 +9,27 @@
  */
 
 import { currentOwner, setOwner } from "../start/owner.ts";
-import { INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, PostOp, placeBehind } from "./boundary.ts";
+import {
+  INBOUND_CREDIT_BYTES,
+  INBOUND_MORE_BYTES,
+  INBOUND_WINDOW_BYTES,
+  PostOp,
+  placeBehind,
+} from "./boundary.ts";
 import { postToHost } from "./host-link.ts";
 
 const MAX_JOINED_BYTES = 1024;
+/** Upper bound of the bytes that one read takes out of the window: each read costs its reader several promises. */
+const MAX_CHUNK_BYTES = 64 * 1024;
 /**
- * Upper bound of the bytes that one read takes out of the window. glibc maps larger memory and unmaps it each time
- * (runtime/isolate/spawn-host.ts), which took a sixth of a host's time in uploads.
+ * Garbage of 16 KiB for 64. V8 collects young objects when they fill a MiB, and counts no memory behind them: it would let 40 MiB
+ * of chunks wait, which no cache holds.
  */
-const MAX_CHUNK_BYTES = 24 * 1024;
+let weight: unknown[] = [];
 
 const { min } = Math;
 const Bytes = Uint8Array;
+const Slots = Array;
 
 /** The place of bytes in the window. */
 class Place {
@@ -41,6 +50,8 @@ export class Inbound {
   #window: SharedArrayBuffer | undefined;
   #windowAt = 0;
   #granted = 0;
+  /** Upper bound of the granted and unread bytes. */
+  #most = INBOUND_CREDIT_BYTES;
   /** Bytes read since the last grant. */
   #consumed = 0;
   #isOver = false;
@@ -108,9 +119,13 @@ export class Inbound {
 
   /** So many more bytes are in the window. */
   pushShared(bytes: number, window: unknown): void {
-    if (window !== undefined) this.#window = window as SharedArrayBuffer;
+    if (window !== undefined) {
+      this.#window = window as SharedArrayBuffer;
+      this.#most += INBOUND_MORE_BYTES;
+      postToHost(PostOp.credit, this.#id, INBOUND_MORE_BYTES);
+    }
     let at = this.#windowAt;
-    this.#windowAt = placeBehind(at, bytes, INBOUND_WINDOW_BYTES);
+    this.#windowAt = placeBehind(at, bytes);
     for (let left = bytes; left > 0; ) {
       const byteLength = min(left, INBOUND_WINDOW_BYTES - at, MAX_CHUNK_BYTES);
       this.push(new Place(at, byteLength));
@@ -147,18 +162,20 @@ export class Inbound {
   /** Bytes of the window as a copy. */
   #own(bytes: Uint8Array<ArrayBuffer> | Place): Uint8Array<ArrayBuffer> {
     if (!(bytes instanceof Place)) return bytes;
+    weight = new Slots(bytes.byteLength >> 5);
     return new Bytes(new Bytes(this.#window as SharedArrayBuffer, bytes.at, bytes.byteLength));
   }
 
   #consume(bytes: number): void {
     this.#consumed += bytes;
-    if (this.#isOver || this.#consumed < INBOUND_CREDIT_BYTES / 2) return;
+    if (this.#isOver || this.#consumed < this.#most / 2) return;
     postToHost(PostOp.credit, this.#id, this.#consumed);
     this.#consumed = 0;
   }
 
   #finish(): void {
     this.#isOver = true;
+    weight.length = 0;
     open.delete(this.#id);
   }
 }

@@ -6,7 +6,7 @@
  */
 
 import { currentOwner, setOwner } from "../start/owner.ts";
-import { PostOp, placeBehind } from "./boundary.ts";
+import { PostOp } from "./boundary.ts";
 import { gatherChunk, postChunks } from "./gathered-chunks.ts";
 import { postToHost } from "./host-link.ts";
 
@@ -110,7 +110,7 @@ export class Outbound {
     }
     // Called by `apply`: a method that user code has changed would get the window.
     apply(set, window, [part, this.#windowAt]);
-    this.#windowAt = placeBehind(this.#windowAt, taken, window.byteLength);
+    this.#windowAt = (this.#windowAt + taken) % window.byteLength;
     postToHost(PostOp.chunk, this.id, taken);
     return taken;
   }

@@ -9,7 +9,13 @@
  * I3  Every stream's other end hears of its end once: by the end, by a cancel, or by `close`.
  */
 import { CreditWindow } from "../../../streams/index.ts";
-import { EnterOp, INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, WINDOW_GAP_BYTES } from "../../../web/index.ts";
+import {
+  EnterOp,
+  INBOUND_CREDIT_BYTES,
+  INBOUND_MORE_BYTES,
+  INBOUND_WINDOW_BYTES,
+  WINDOW_GAP_BYTES,
+} from "../../../web/index.ts";
 import { InboundRing, OutboundRing } from "./ring.ts";
 
 /** A stream to the isolate. Its owner pushes bytes within the credit. */
@@ -78,7 +84,7 @@ const RING_BYTES = 512 * 1024;
 /** Lower bound of one grant, but where less is left to grant: each grant is an entry. */
 const MIN_GRANT_BYTES = 128 * 1024;
 /**
- * Upper bound of an isolate's credit for one stream: four windows of the platform. All of it may wait for a busy isolate, in
+ * Upper bound of an isolate's credit for one stream: twice that of the platform. All of it may wait for a busy isolate, in
  * the host's memory.
  */
 const MAX_CREDIT_BYTES = 1024 * 1024;
@@ -199,7 +205,7 @@ class OpenInbound implements Inbound {
     const size = bytes.byteLength;
     if (this.#isOver) return true;
     if (this.#carriedBytes < MIN_CARRIED_BYTES || size > this.#freeBytes) return false;
-    this.#ring ??= new InboundRing(INBOUND_WINDOW_BYTES);
+    this.#ring ??= new InboundRing();
     this.#ring.put(bytes);
     this.#count(size);
     return true;
@@ -238,7 +244,8 @@ class OpenInbound implements Inbound {
 
   /** The free part of the ring. The isolate has read all that it has granted beyond its first grant. */
   get #freeBytes(): number {
-    return INBOUND_WINDOW_BYTES - WINDOW_GAP_BYTES - INBOUND_CREDIT_BYTES + this.#credit;
+    const granted = INBOUND_CREDIT_BYTES + INBOUND_MORE_BYTES;
+    return INBOUND_WINDOW_BYTES - WINDOW_GAP_BYTES - granted + this.#credit;
   }
 
   #count(bytes: number): void {
@@ -323,7 +330,7 @@ class OpenOutbound implements Outbound {
     if (this.#ring !== undefined || !this.#mayUseRing()) {
       enter(owner, EnterOp.credit, id, bytes);
     } else {
-      const memory = new SharedArrayBuffer(RING_BYTES + WINDOW_GAP_BYTES);
+      const memory = new SharedArrayBuffer(RING_BYTES);
       this.#ring = new OutboundRing(memory);
       enter(owner, EnterOp.credit, id, bytes, memory);
     }

@@ -1,11 +1,16 @@
 import { expect, it } from "vitest";
 import { createRandom } from "../../../test/soak/random.ts";
-import { INBOUND_CREDIT_BYTES, INBOUND_WINDOW_BYTES, placeBehind } from "../../../web/host/boundary.ts";
+import {
+  INBOUND_CREDIT_BYTES,
+  INBOUND_MORE_BYTES,
+  INBOUND_WINDOW_BYTES,
+  placeBehind,
+} from "../../../web/host/boundary.ts";
 import { InboundRing } from "./ring.ts";
 
 it("bytes lie in the ring where the isolate looks for them, whatever their sizes and their own places", () => {
   const random = createRandom(3);
-  const ring = new InboundRing(INBOUND_WINDOW_BYTES);
+  const ring = new InboundRing();
   const bytes = new Uint8Array(ring.memory);
   const source = Uint8Array.from({ length: 200_000 }, (_, at) => at % 251);
   let at = 0;
@@ -21,7 +26,7 @@ it("bytes lie in the ring where the isolate looks for them, whatever their sizes
     const size = ring.cut();
     const arrived = Uint8Array.from({ length: size }, (_, index) => bytes[(at + index) % bytes.length] ?? 0);
     expect(Buffer.concat(written).equals(arrived)).toBe(true);
-    at = placeBehind(at, size, bytes.length);
+    at = placeBehind(at, size);
     if (size >= 4_096) expect(at % 8).toBe(0);
     if (size >= 4_096) aligned += 1;
   }
@@ -33,8 +38,8 @@ it("the gaps behind parts are bounded, whatever their sizes: a ring has room for
     let at = 0;
     let bytes = 0;
     let taken = 0;
-    while (bytes + size <= INBOUND_CREDIT_BYTES + 64 * 1024) {
-      const next = placeBehind(at, size, INBOUND_WINDOW_BYTES);
+    while (bytes + size <= INBOUND_CREDIT_BYTES + INBOUND_MORE_BYTES + 64 * 1024) {
+      const next = placeBehind(at, size);
       taken += (next - at + INBOUND_WINDOW_BYTES) % INBOUND_WINDOW_BYTES;
       bytes += size;
       at = next;

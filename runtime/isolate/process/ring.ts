@@ -1,8 +1,5 @@
-/**
- * Memory that a stream shares with an isolate: the bytes of the stream lie in it one behind the other, round and round
- * (`placeBehind`).
- */
-import { placeBehind } from "../../../web/index.ts";
+/** Memory that a stream shares with an isolate: the bytes of the stream lie in it one behind the other, round and round. */
+import { INBOUND_WINDOW_BYTES, placeBehind } from "../../../web/index.ts";
 
 /** The ring of a stream from the isolate, which writes its chunks into it. No chunk crosses the end. */
 export class OutboundRing {
@@ -28,7 +25,7 @@ export class OutboundRing {
 
   take(size: number): void {
     this.#busyBytes += size;
-    this.#at = placeBehind(this.#at, size, this.#bytes.byteLength);
+    this.#at = (this.#at + size) % this.#bytes.byteLength;
   }
 
   free(size: number): void {
@@ -47,8 +44,8 @@ export class InboundRing {
   #from = 0;
   #size = 0;
 
-  constructor(size: number) {
-    this.memory = new SharedArrayBuffer(size);
+  constructor() {
+    this.memory = new SharedArrayBuffer(INBOUND_WINDOW_BYTES);
     this.#bytes = new Uint8Array(this.memory);
   }
 
@@ -66,7 +63,7 @@ export class InboundRing {
   /** Ends the part in the making; returns the number of its bytes. */
   cut(): number {
     const size = this.#size;
-    this.#from = placeBehind(this.#from, size, this.#bytes.byteLength);
+    this.#from = placeBehind(this.#from, size);
     this.#size = 0;
     return size;
   }
