@@ -120,7 +120,7 @@ export async function removeFunction(
   await collectFiles(registry, manifests, new Set(keys));
   const isProgram = stored.some(({ manifest }) => manifest.program !== undefined);
   const binaries = isProgram ? await deleteNamedCopies(nats, name) : [];
-  // They go last: where the removal breaks off, the next one finds by them what is left.
+  // Revisions go last: where the removal breaks off, the next removal finds the rest by them.
   await Promise.all(keys.map((key) => registry.revisions.delete(key)));
   return { name, revisions: stored.map(({ revision }) => revision), binaries };
 }

@@ -4,12 +4,16 @@
  */
 import type { NatsConnection } from "@nats-io/transport-node";
 
+/** How long a connection may take to find a server that sees a majority, and to go there (majority.ts). */
+const STRANDED_MS = 2_500;
+
 export class ClusterView {
   readonly #connection: NatsConnection;
   readonly #listeners = new Set<() => void>();
   readonly #seen = new Set<string>();
   readonly #onWait: (isWaiting: boolean) => void;
   #waits = 0;
+  #changedAtMs = 0;
   #most = 0;
   #here = 0;
 
@@ -35,6 +39,11 @@ export class ClusterView {
     return this.#here * 2 <= this.#most && this.#most > 1;
   }
 
+  /** The minority has lasted: a connection that could leave it for a majority has done so. */
+  get isStranded(): boolean {
+    return this.isMinority && performance.now() - this.#changedAtMs > STRANDED_MS;
+  }
+
   /** The addresses of all servers that were there at some time. */
   get seen(): ReadonlySet<string> {
     return this.#seen;
@@ -55,6 +64,7 @@ export class ClusterView {
     const here = cluster === undefined ? 1 : Math.max(1, new Set(urls).size);
     for (const url of urls) this.#seen.add(url);
     const isNews = here !== this.#here;
+    if (isNews) this.#changedAtMs = performance.now();
     this.#here = here;
     this.#most = Math.max(this.#most, here);
     if (isNews) for (const listener of [...this.#listeners]) listener();

@@ -129,12 +129,28 @@ test("an object is written on where the leader of its store comes back", { timeo
   await nats.close();
 });
 
+test("a write at a server that is cut off is done by another one", { timeout: LONG_MS }, async () => {
+  const options = { name: "cut off", copies: 3 };
+  const first = await eventually(() => connectNats({ url: cluster.urls(), ...options }));
+  await openKv(first, { bucket: "whole" }, codec);
+  const { other = "" } = await placesOf(first, "KV_whole");
+  await first.close();
+  const nats = await connectNats({ url: cluster.url(other), ...options });
+  await eventually(() => expect(nats.cluster.here).toBe(3));
+  const kv = await openKv(nats, { bucket: "whole" }, codec);
+  cluster.cut(other);
+  await kv.put("key", "value");
+  expect(nats.url).not.toBe(cluster.url(other));
+  cluster.heal(other);
+  await nats.close();
+});
+
 test("a leader of the cluster that says nothing makes no try late", { timeout: LONG_MS }, async () => {
   await using plain = await startConfiguredNats("jetstream: false");
   const nats = await connectNats({ url: plain.host, name: "no leader", worldId: "00000000" });
   // Without JetStream it is a subject like others, whose subscriber says nothing, as the servers do during an election.
   nats.connection.subscribe("$JS.API.INFO", { callback: () => undefined });
-  const cluster = { isCluster: true, isMinority: false, here: 3, most: 3 };
+  const cluster = { isCluster: true, isStranded: false, here: 3, most: 3 };
   let tries = 0;
   const work = async () => {
     tries += 1;

@@ -3,7 +3,7 @@
  * not enabled" for both, as NATS has one answer for a subject without subscribers.
  *
  * I1  Work that is proven not to be done is tried again for a while: a cluster elects a leader within seconds.
- * I2  A minority of a cluster elects none: that is told at the first failure.
+ * I2  A minority of a cluster elects none: that is told at the first failure, once no server with a majority was found.
  * I3  Work without an answer may have been done: it is tried again only where that does no harm. In a cluster that
  *     happens while the first attempt is still waited for (ask-again.ts).
  */
@@ -21,7 +21,7 @@ interface JetStreamUser {
   readonly state: string;
   /** Undefined: not known. */
   readonly cluster?:
-    | (Pick<ClusterView, "isMinority" | "isCluster" | "here" | "most"> &
+    | (Pick<ClusterView, "isStranded" | "isCluster" | "here" | "most"> &
         Partial<Pick<ClusterView, "beginWait">>)
     | undefined;
   readonly connection: NatsConnection;
@@ -65,7 +65,7 @@ async function tryFor<T>(
   onWait: () => void,
 ): Promise<T> {
   const asksAgain = nats.cluster?.isCluster === true && mayRepeat && !isLong;
-  const isHopeless = () => nats.cluster?.isMinority === true;
+  const isHopeless = () => nats.cluster?.isStranded === true;
   const attempt = () => (asksAgain ? askAgain(work, { isHeld: mayPass, isHopeless, onWait }) : work());
   const endsAtMs = performance.now() + TRY_MS;
   for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, MAX_WAIT_MS)) {
@@ -78,7 +78,7 @@ async function tryFor<T>(
       const problem = await findProblem(nats, error);
       if (problem === undefined) throw error;
       if (problem === "none") throw new NarunError("NATS_NO_JETSTREAM", {}, cause);
-      if (nats.cluster?.isMinority === true) throw withoutMajority(nats.cluster, cause);
+      if (nats.cluster?.isStranded === true) throw withoutMajority(nats.cluster, cause);
       const isOver = performance.now() + waitMs >= endsAtMs || (problem === "silent" && !mayRepeat);
       if (isOver) throw new NarunError("NATS_JETSTREAM_UNAVAILABLE", { detail: describe(error) }, cause);
       onWait();
@@ -98,6 +98,9 @@ function mayPass(error: unknown): boolean {
 }
 
 async function findProblem(nats: JetStreamUser, error: unknown): Promise<Problem | undefined> {
+  // A connection that goes to another server of its cluster is there soon.
+  const isMoving = nats.state === "reconnecting" && nats.cluster?.isCluster === true;
+  if (isMoving && error instanceof TimeoutError) return "silent";
   if (nats.state !== "connected") return undefined;
   if (error instanceof TimeoutError) return "silent";
   if (error instanceof JetStreamApiError) return problemOf(error);

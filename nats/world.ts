@@ -65,7 +65,7 @@ export async function findWorldId(
     // The connection may leave a server that sees a minority: it is no reason to give up at once.
     const { isCluster = false, most = 1 } = cluster ?? {};
     const beginWait = () => cluster?.beginWait() ?? (() => undefined);
-    const patient = { isCluster, isMinority: false, here: most, most, beginWait };
+    const patient = { isCluster, isStranded: false, here: most, most, beginWait };
     const created = await needsJetStream({ state: "connected", connection, cluster: patient }, () =>
       look().catch(async (error: unknown) => {
         if (!isStreamMissing(error)) throw error;

@@ -50,9 +50,9 @@ async function surely<T>(nats: Nats, work: () => Promise<T>): Promise<T> {
   const endsAtMs = performance.now() + TRY_MS;
   for (;;) {
     try {
-      return await askAgain(work, { isHeld, isHopeless: () => cluster.isMinority });
+      return await askAgain(work, { isHeld, isHopeless: () => cluster.isStranded });
     } catch (error) {
-      if (isSilence(error) && cluster.isMinority) throw withoutMajority(cluster, { cause: error });
+      if (isSilence(error) && cluster.isStranded) throw withoutMajority(cluster, { cause: error });
       const isOver = performance.now() > endsAtMs || nats.state === "closed";
       if (!isHeld(error) || isOver) throw error;
       await sleep(PAUSE_MS);

@@ -3,7 +3,7 @@
  *
  * I1  The bucket is made at its first use, and again after it was deleted.
  * I2  A key whose last message is a marker (deleted, or its time was over) is a key that is not there.
- * I3  In a cluster a write that is not answered is tried again; its id lets it be stored once, whatever its condition.
+ * I3  In a cluster a write that is not answered is tried again; its id lets it be stored once, with any condition.
  * I4  A value has at most the bytes of one message, with room for the fields that the server adds when it is read.
  */
 import {

@@ -54,7 +54,7 @@ export async function writeObject(
     return info;
   } catch (error) {
     const dropping = purge(store, subject);
-    // Where JetStream is away, nobody drops them: they stay until they count as leftovers.
+    // While JetStream is away the chunks stay, until they count as leftovers.
     if (storeProblem(error) === "away") dropping.catch(() => undefined);
     else await dropping;
     throw error;

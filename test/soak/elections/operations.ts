@@ -1,4 +1,4 @@
-/** What a client does while leaders are elected, and the streams whose leaders it needs. */
+/** The work of a client while leaders are elected, and the streams whose leaders the work needs. */
 import { pushBuild } from "../../../control/index.ts";
 import { type Events, openByteKv, openEvents } from "../../../nats/index.ts";
 import { eventually } from "../../harness/eventually.ts";
