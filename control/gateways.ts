@@ -32,7 +32,7 @@ const POLL_MS = 10;
 /** How long a look waits for gateways in all, and after the last one where they are not known. */
 const LOOK = { maxWaitMs: 250, quietMs: 20 };
 
-/** The ids of the running gateways. One that starts later reads the specs as they are then. */
+/** The ids of the running gateways. A gateway that starts later reads the specs as they are then. */
 export async function findGateways(nats: Nats): Promise<string[]> {
   const gateways = await discoverServices(nats, { name: GATEWAY_SERVICE, ...LOOK });
   return gateways.map(({ id }) => id);

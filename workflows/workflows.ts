@@ -5,7 +5,7 @@
  * I2  The due messages of a run are acknowledged when the workflow waits or has ended, and no input came since (J4, J5 of
  *     contracts/workflow.ts).
  * I3  A due message that was delivered before is taken over only when no runner says that it runs the workflow.
- * I4  The end of a run acknowledges the due messages that it has seen. One that joined it unseen, as behind an older one that
+ * I4  The end of a run acknowledges the due messages that it has seen. A message that joined it unseen, as behind an older message that
  *     came twice, has a run of its own.
  */
 import {
