@@ -5,7 +5,7 @@ import { eventually } from "../harness/eventually.ts";
 import { startWorld, type World } from "../harness/world.ts";
 
 const BOUND = { timeoutMs: 30_000 };
-/** Two instances; each tells what it has heard. */
+/** Two instances; each tells the events that it has heard. */
 const PAPER = `import { service } from "narun";
 const me = crypto.randomUUID();
 const heard = { each: [], group: [] };

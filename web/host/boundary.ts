@@ -89,7 +89,7 @@ export const INBOUND_MORE_BYTES = 256 * 1024;
 /** The size of an inbound window: bytes that came with the message that began a stream have no credit. */
 export const INBOUND_WINDOW_BYTES = INBOUND_CREDIT_BYTES + INBOUND_MORE_BYTES + 128 * 1024;
 
-/** Where the next part lies in an inbound window, behind one that both sides know of. */
+/** Where the next part lies in an inbound window, behind a part that both sides know. */
 export function placeBehind(at: number, bytes: number): number {
   const end = at + bytes;
   return (bytes < ALIGNED_BYTES ? end : end + (-end & 7)) % INBOUND_WINDOW_BYTES;
