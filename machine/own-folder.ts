@@ -3,7 +3,7 @@
  * author.
  */
 import { existsSync } from "node:fs";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { access, mkdir, readdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { NarunError } from "../contracts/index.ts";
 import { errnoOf } from "./errno.ts";
@@ -34,8 +34,8 @@ export function unusableFolder(folder: string, error: unknown): unknown {
 }
 
 /**
- * Makes a folder and the folders above it. Node's own `recursive` tries for ever where a parent that exists answers ENOENT,
- * as /proc does (Node 26.10).
+ * Makes a folder and the folders above it. Rejects with the error of the file system. Node's own `recursive` tries for ever where
+ * a parent that exists answers ENOENT, as /proc does (Node 26.10).
  */
 export async function makeFolders(folder: string): Promise<void> {
   const make = () => mkdir(folder).then(() => undefined, errnoOf);
@@ -45,8 +45,9 @@ export async function makeFolders(folder: string): Promise<void> {
     await mkdir(folder, { recursive: true });
     return;
   }
-  // Also of another process, at this moment. A file in its place is told by the next use.
-  if (failure === undefined || failure === "EEXIST") return;
+  if (failure === undefined) return;
+  // It may be that of another process, of this very moment. A file in its place is ENOTDIR.
+  if (failure === "EEXIST") return access(`${folder}/.`);
   await mkdir(folder);
 }
 

@@ -21,11 +21,14 @@ export function copyImages(from: string, to: string, sinceMs = 0): void {
   }
 }
 
+/** Folders of the system, in which no folder can be made: Node would try for ever to make one in /proc (Node 26.10). */
+const SYSTEM = /^\/(?:dev|proc)\//;
+
 /** The cache folder of the nodes that a command starts. Undefined where it starts none, or where they have the user's own. */
 export function cacheFolderOf(args: readonly string[], cwd: string): string | undefined {
   const after = (flag: string) => (args.includes(flag) ? args[args.indexOf(flag) + 1] : undefined);
   const given = after("--cache-dir");
-  if (given !== undefined) return resolve(cwd, given);
+  if (given !== undefined) return SYSTEM.test(given) ? undefined : resolve(cwd, given);
   const hasWorld = args[0] === "up" || args[0] === "dev";
   return hasWorld ? resolve(cwd, after("--data-dir") ?? ".narun/data", "cache") : undefined;
 }
