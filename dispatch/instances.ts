@@ -211,6 +211,8 @@ export class Instances {
   #markReady(facts: InstanceFacts, isVouched: boolean, announcement?: ReadyAnnouncement): void {
     if (this.#departures.has(facts.id)) return;
     const known = this.#byId.get(facts.id);
+    // A node's answer to a demand names no socket. The instance's own answer to the first PING may come behind it.
+    if (known?.state === "ready") this.#connect(known, facts.socket, facts.near);
     if (known?.state === "draining" || known?.state === "ready") return;
     if (known?.isOrphan === true && !isVouched) return;
     if (known !== undefined && announcement === undefined) {

@@ -6,6 +6,8 @@ import { connect, createServer, type Socket } from "node:net";
 export interface SocketLink extends AsyncDisposable {
   /** How many gateways are connected. */
   readonly connections: number;
+  /** Whether one of the last messages to the host had this text. */
+  carried(text: string): boolean;
   /** Passes on only so many bytes more in one direction; later ones are lost. */
   lose(direction: Direction, afterBytes?: number): void;
   /** Resolves when bytes with this text were lost. */
@@ -25,6 +27,9 @@ interface Pair {
   readonly host: Socket;
 }
 
+/** How many characters of the last messages are kept. */
+const KEPT = 64 * 1024;
+
 /** Takes the place of a socket. Gateways that connect from now on go through the link. */
 export async function startSocketLink(path: string): Promise<SocketLink> {
   const real = `${path}-real`;
@@ -33,10 +38,12 @@ export async function startSocketLink(path: string): Promise<SocketLink> {
   const waiting = new Set<() => void>();
   const left: Record<Direction, number> = { "to-host": Infinity, "to-gateway": Infinity };
   let lostText = "";
+  let toHost = "";
   const pass = (direction: Direction, to: Socket) => (bytes: Buffer) => {
     const passed = bytes.subarray(0, left[direction]);
     left[direction] -= passed.length;
     if (passed.length > 0) to.write(passed);
+    if (direction === "to-host") toHost = (toHost + passed.toString("latin1")).slice(-KEPT);
     lostText += bytes.toString("latin1", passed.length);
     for (const look of waiting) look();
   };
@@ -64,6 +71,7 @@ export async function startSocketLink(path: string): Promise<SocketLink> {
     get connections() {
       return pairs.size;
     },
+    carried: (text) => toHost.includes(text),
     lose(direction, afterBytes = 0) {
       left[direction] = afterBytes;
     },
