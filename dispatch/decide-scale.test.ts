@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { targetOf } from "../contracts/index.ts";
-import { decideScale, leastOf, newScaleState, type ScaleBounds } from "./decide-scale.ts";
+import { areOverSoon, decideScale, leastOf, newScaleState, type ScaleBounds } from "./decide-scale.ts";
 
 const STEP_MS = 50;
 const DEFAULTS: ScaleBounds = { min: 0, max: 20, concurrency: 50 };
@@ -114,4 +114,15 @@ describe("how many instances a load needs", () => {
     expect(waiting).toBe(3);
     expect(busy).toBe(40);
   });
+});
+
+describe("requests that are over soon", () => {
+  it.each([
+    ["64 at a time, each of 2 ms", { load: 64, ended: 16_000, passedMs: 500 }, true],
+    ["64 at a time, each of 200 ms", { load: 64, ended: 160, passedMs: 500 }, false],
+    ["1 at a time, of 5 ms, and 30 wait for it", { load: 31, ended: 100, passedMs: 500 }, false],
+    ["none has ended yet", { load: 64, ended: 0, passedMs: 50 }, false],
+    ["an instance has left with its count", { load: 64, ended: -7, passedMs: 500 }, false],
+    ["the time before is not known", { load: 64, ended: 9, passedMs: Number.POSITIVE_INFINITY }, false],
+  ])("%s", (_load, turnover, isSoon) => expect(areOverSoon(turnover)).toBe(isSoon));
 });

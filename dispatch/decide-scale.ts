@@ -8,11 +8,15 @@
  * D4  An instance is asked for only where the load of the others is above their target, and requests go to the first ones up to the
  *     same target: a new instance has work at once, and none starts and ends by turns under an even load.
  * D5  More load never means fewer instances.
+ * D6  Requests that are over soon, their wait included, are no reason for a start: on the same machine another instance would only
+ *     share their work out in smaller parts.
  */
 import { targetOf } from "../contracts/index.ts";
 
 const WAITING_MS = 150;
 const BUSY_MS = 2_000;
+/** A request that takes less, its wait included, is over soon. */
+const SOON_MS = 10;
 /** How long the load must need fewer instances before the others are left to end. */
 const FALL_MS = 2_000;
 
@@ -87,4 +91,18 @@ function trend(
   return before === undefined
     ? { sinceMs: nowMs, need }
     : { sinceMs: before.sinceMs, need: choose(before.need, need) };
+}
+
+/** The requests of a service at one gateway, over a time. */
+export interface Turnover {
+  /** Requests that are open, and requests that wait. */
+  load: number;
+  /** Requests that came to their end in that time. */
+  ended: number;
+  passedMs: number;
+}
+
+/** Whether requests are over soon (D6). By Little's law a request takes the load's share of the time in which so many end. */
+export function areOverSoon({ load, ended, passedMs }: Turnover): boolean {
+  return load * passedMs < SOON_MS * ended;
 }

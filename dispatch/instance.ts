@@ -32,6 +32,8 @@ export interface Instance {
   inFlight: number;
   /** Places that others have, as far as this process knows (room.ts). */
   taken: number;
+  /** The requests of this process that it had, and that are over. */
+  ended: number;
   /** The requests of all its clients, as it has told, and when it did, by `performance.now()`. */
   told: { load: number; atMs: number } | undefined;
 }
@@ -69,6 +71,7 @@ export function createInstance(facts: InstanceFacts): Instance {
       isOrphan: false,
       inFlight: 0,
       taken: 0,
+      ended: 0,
       told: undefined,
       setAsideAtMs: 0,
     },

@@ -92,6 +92,7 @@ export function createPlaces({ health, onTooSlow, onFree, onBusy }: PlacesOption
       health?.onOver(flight.target, how);
       if (flight.isLent) setLent(flight, flight.target, false);
       flight.target.inFlight -= 1;
+      flight.target.ended += 1;
       if (job.request.rest !== undefined) forget(job);
     },
     onBodyOver(job) {

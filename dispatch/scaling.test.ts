@@ -123,7 +123,7 @@ describe("a service whose instances are full", () => {
     const { ranking, nodes, handler, open } = await startNodes(world, 3);
     const facts = { revision: REVISION, concurrency: 1, handler };
     const instances = await Promise.all(nodes.map((node) => node.start("fn", facts)));
-    await Promise.all(instances.map(() => world.nats.flush()));
+    await world.heard();
     const answers = begin(world.url, 30);
     await eventually(() => expect(world.gateway.counts().get("fn")?.inFlight).toBe(1));
     open();

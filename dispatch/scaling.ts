@@ -16,7 +16,7 @@ import { type FunctionSpec, heartbeat, messageOf, OF_ONE_NODE, targetOf } from "
 import type { LiveNodes, Nats } from "../nats/index.ts";
 import { askNode, isBroken } from "./ask-node.ts";
 import type { Reach } from "./choose.ts";
-import { decideScale, leastOf, newScaleState, type ScaleState } from "./decide-scale.ts";
+import { areOverSoon, decideScale, leastOf, newScaleState, type ScaleState } from "./decide-scale.ts";
 import { decideOrder } from "./demand.ts";
 import type { Instance, Start } from "./instance.ts";
 import type { Instances } from "./instances.ts";
@@ -39,6 +39,10 @@ const REST_MS = 500;
 const TOLD_MS = 600;
 /** How long after its start a gateway has heard every node: each sends a heartbeat a second. */
 const ALL_NODES_HEARD_MS = heartbeat.intervalMs * 1.2;
+/** The least share of the load from which a gateway's own requests tell how long requests take. */
+const OWN_SHARE = 0.5;
+/** Upper bound of the time over which the ends of requests are counted. */
+const COUNTED_MS = 500;
 /** How long a service gets no further instance after no node could start one, and how long such a node is left out. */
 const PAUSE_MS = 5_000;
 
@@ -50,6 +54,8 @@ interface Watch {
   /** The next look is due only in `REST_MS`, and comes sooner where requests wait. */
   isCalm: boolean;
   isAsking: boolean;
+  /** The requests that had ended at a time of a moment ago. */
+  counted: { ended: number; atMs: number };
   /** No instance is asked for before, by `performance.now()`. */
   pausedUntilMs: number;
   /** The nodes that are left out, and until when. */
@@ -123,6 +129,7 @@ export class Scaling {
       timer: undefined,
       isCalm: false,
       isAsking: false,
+      counted: { ended: 0, atMs: Number.NEGATIVE_INFINITY },
       pausedUntilMs: 0,
       avoided: new Map(),
     };
@@ -149,7 +156,10 @@ export class Scaling {
     const { state, start } = decideScale(watch.state, sample, scale);
     watch.state = state;
     watch.reach = { active: state.active, most: scale.max };
-    if (start > 0) this.#grow(watch, start);
+    const own = ready.reduce((sum, one) => sum + usedOf(one), waiting);
+    // The requests of others may be slow ones.
+    const isSoon = this.#areOverSoon(watch, ready, own, nowMs) && own >= load * OWN_SHARE;
+    if (start > 0 && !isSoon) this.#grow(watch, start);
     const isPressed = load > targetOf(scale.concurrency) * ready.length;
     if (!isPressed && !watch.isAsking && live <= leastOf(scale)) {
       this.#watches.delete(service);
@@ -157,6 +167,14 @@ export class Scaling {
     }
     this.#lookAfter(watch, isPressed && ready.length < scale.max ? LOOK_MS : REST_MS);
     watch.isCalm = !isPressed;
+  }
+
+  #areOverSoon({ counted }: Watch, ready: readonly Instance[], load: number, nowMs: number): boolean {
+    const ended = ready.reduce((sum, one) => sum + one.ended, 0);
+    const passedMs = nowMs - counted.atMs;
+    const isSoon = areOverSoon({ load, ended: ended - counted.ended, passedMs });
+    if (passedMs > COUNTED_MS) Object.assign(counted, { ended, atMs: nowMs });
+    return isSoon;
   }
 
   #lookAfter(watch: Watch, waitMs: number): void {
@@ -250,7 +268,12 @@ export class Scaling {
   }
 }
 
-function loadOf({ inFlight, taken, concurrency, told }: Instance, nowMs: number): number {
-  const seen = Math.min(concurrency, inFlight + taken);
-  return told !== undefined && nowMs - told.atMs < TOLD_MS ? Math.max(seen, told.load) : seen;
+function loadOf(instance: Instance, nowMs: number): number {
+  const { told } = instance;
+  const used = usedOf(instance);
+  return told !== undefined && nowMs - told.atMs < TOLD_MS ? Math.max(used, told.load) : used;
+}
+
+function usedOf({ inFlight, taken, concurrency }: Instance): number {
+  return Math.min(concurrency, inFlight + taken);
 }

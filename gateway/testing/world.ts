@@ -16,6 +16,8 @@ export interface GatewayWorld extends AsyncDisposable {
   readonly gateway: Gateway;
   /** Base URL. */
   readonly url: string;
+  /** Every gateway has read the messages that nodes and instances have flushed: they come before the answer to its own flush. */
+  heard(): Promise<void>;
   startGateway(options?: Partial<GatewayOptions>): Promise<Gateway>;
   startNode(options?: Partial<PeerNodeOptions>): Promise<PeerNode>;
   putSpec(spec: FunctionSpec): Promise<void>;
@@ -76,16 +78,17 @@ export async function startGatewayWorld({
   };
   const first = await start(gateway);
   let nodes = 0;
+  const heard = async () => void (await Promise.all(ofGateways.map((connection) => connection.flush())));
   return {
     server,
     nats,
     gateway: first,
     url: first.httpUrl,
     startGateway: start,
+    heard,
     async startNode(options = {}) {
       const node = closers.use(await startPeerNode({ url: server.url, node: `node-${nodes++}`, ...options }));
-      // The node's messages come before the answer to a flush: from now on every gateway knows the node.
-      await Promise.all(ofGateways.map((connection) => connection.flush()));
+      await heard();
       return node;
     },
     putSpec,
