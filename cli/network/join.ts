@@ -11,6 +11,8 @@ import {
   connectNats,
   fingerprintInToken,
   type Nats,
+  type NatsLogin,
+  NoReplyError,
   openByteKv,
   readJoinToken,
 } from "../../nats/index.ts";
@@ -55,30 +57,15 @@ const ANSWER_MS = 10_000;
 export async function joinNetwork({ target, dataDir, route }: JoinOptions): Promise<void> {
   const own = readNetwork(dataDir);
   if (own !== undefined) return requireSame(own, target.token, dataDir);
-  const { host, port } = target;
   const token = readJoinToken(target.token);
-  const ca = await readAuthority(host, port, token.fingerprint);
-  const url = `tls://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const ca = await readAuthority(target.host, target.port, token.fingerprint);
   const login = { creds: token.creds, ca };
-  const nats = await connectNats({
-    url,
-    login,
-    worldId: "none",
-    name: "narun join",
-    ...connectLimit(),
-  }).catch((error: unknown) => {
-    // The server is of the token's network, as its certificates tell: its clock is another, or the key of tokens.
-    if (isNarunError(error, "NATS_LOGIN_REFUSED"))
-      throw new NarunError(
-        "JOIN_TOKEN_EXPIRED",
-        { detail: `${host}:${port} does not take it, by its own clock or since the key of tokens changed` },
-        { cause: error },
-      );
-    throw error;
-  });
+  const nats = await enter(target, login);
   try {
     const asked = askToJoin(token, { route });
-    const reply = await nats.request(subjects.join, asked.text, { timeoutMs: ANSWER_MS });
+    const reply = await nats
+      .request(subjects.join, asked.text, { timeoutMs: ANSWER_MS })
+      .catch((error: unknown) => explain(error, target, login));
     const answer = AnswerSchema.parse(JSON.parse(reply.text()));
     if ("error" in answer) throw refusalOf(answer);
     const { secretsKey, ...facts } = GiftSchema.parse(asked.open(answer));
@@ -88,6 +75,29 @@ export async function joinNetwork({ target, dataDir, route }: JoinOptions): Prom
   } finally {
     await nats.close();
   }
+}
+
+/** Logs in to a server of the network by the login in the token. */
+function enter({ host, port }: JoinTarget, login: NatsLogin): Promise<Nats> {
+  const url = `tls://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const options = { url, login, worldId: "none", name: "narun join", ...connectLimit() };
+  return connectNats(options).catch((error: unknown) => {
+    // The server is of the token's network, as its certificates tell: its clock is another, or the key of tokens.
+    if (isNarunError(error, "NATS_LOGIN_REFUSED"))
+      throw new NarunError(
+        "JOIN_TOKEN_EXPIRED",
+        { detail: `${host}:${port} does not take it, by its own clock or since the key of tokens changed` },
+        { cause: error },
+      );
+    throw error;
+  });
+}
+
+/** A token may expire behind the login: the server closes the connection then, and takes the token no more. */
+async function explain(error: unknown, target: JoinTarget, login: NatsLogin): Promise<never> {
+  if (!(error instanceof NoReplyError)) throw error;
+  await (await enter(target, login)).close();
+  throw new NarunError("JOIN_REFUSED", { detail: "no node of the network answers" }, { cause: error });
 }
 
 /** A unit file may name the token of the first start for ever. One of another network is a mistake. */
