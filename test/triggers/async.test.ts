@@ -277,7 +277,8 @@ describe("a restart of everything", () => {
     const locations = accepted.map(locationOf);
     const [node] = world.nodes;
     await Promise.all([world.nats.kill9(), node?.kill9()]);
-    await world.startNode("node-again");
+    // A node does not start before its server is there.
+    await eventually(() => world.startNode("node-again"), { timeoutMs: 30_000 });
     const results = await Promise.all(
       locations.map((location) =>
         eventually(
