@@ -25,16 +25,6 @@ export const JetStreamCode = {
   /** A write of the same subject is under way: in a stream with copies it takes its time. */
   wrongLastSequenceNow: 10164,
   ttlDisabled: 10166,
-  /** Of atomic batches (NATS ADR-50). */
-  batchesDisabled: 10174,
-  batchWithoutSequence: 10175,
-  batchIncomplete: 10176,
-  batchHeaderUnsupported: 10177,
-  batchIdInvalid: 10179,
-  batchTooLarge: 10199,
-  batchCommitInvalid: 10200,
-  duplicateInBatch: 10201,
-  tooManyBatches: 10210,
 } as const;
 
 export type JetStreamCode = (typeof JetStreamCode)[keyof typeof JetStreamCode];

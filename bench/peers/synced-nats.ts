@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { findNatsServer } from "../../nats-server/index.ts";
 
-/** Writes a script that adds the setting to the file of `-c`, and becomes the server. `given`: its program. Default: the installed one. */
-export async function writeSyncedNats(given?: string): Promise<{ program: string } & AsyncDisposable> {
-  const { NARUN_NATS_SERVER: path = given } = process.env;
+/** Writes a script that adds the setting to the file of `-c`, and becomes the server. */
+export async function writeSyncedNats(): Promise<{ program: string } & AsyncDisposable> {
+  const { NARUN_NATS_SERVER: path } = process.env;
   const named = path ? { path, by: "NARUN_NATS_SERVER" } : undefined;
   const { path: real } = await findNatsServer({ named, env: process.env });
   const folder = await mkdtemp(join(tmpdir(), "narun-bench-synced-"));

@@ -6,7 +6,7 @@
  * A2  A record counts as stored by an acknowledgement, or as it was read behind the record before, after an answer was lost.
  */
 import { NoReplyError } from "../request.ts";
-import type { Ack } from "./grouped-writes.ts";
+import type { Ack } from "./asking.ts";
 
 export interface Append {
   /** As it is stored. */
@@ -15,8 +15,7 @@ export interface Append {
   after: number;
   /** A refusal may be that of an earlier attempt of this very append, although none was made here. */
   mayBeOwn: boolean;
-  /** `isFirst`: no attempt was made before. */
-  attempt(isFirst: boolean): Promise<Ack>;
+  attempt(): Promise<Ack>;
   /** The last record of the workflow. */
   last(): Promise<{ seq: number; text: string } | undefined>;
 }
@@ -30,7 +29,7 @@ export async function appendSurely(append: Append): Promise<number | undefined> 
   let isUnclear = mayBeOwn;
   for (let tries = 1; ; tries++) {
     try {
-      const { seq } = await append.attempt(tries === 1);
+      const { seq } = await append.attempt();
       if (seq !== undefined || !isUnclear) return seq;
     } catch (error) {
       if (!(error instanceof NoReplyError) || tries === TRIES) throw error;

@@ -15,7 +15,6 @@ import type { Message } from "../message.ts";
 import { withoutMajority } from "../needs-jetstream.ts";
 import { NoReplyError } from "../request.ts";
 import { ensureJournals } from "./ensure-journals.ts";
-import type { Ack, BatchAnswer } from "./grouped-writes.ts";
 
 /** How long one request is waited for. */
 export const TIMEOUT_MS = 5_000;
@@ -24,6 +23,12 @@ const TRY_MS = 12_000;
 const PAUSE_MS = 50;
 /** How long the stream's leader may take to say that it is there. */
 const LOOK_MS = 1_000;
+
+/** A server's answer to a message. */
+export interface Ack {
+  /** Undefined: another message is there. */
+  seq: number | undefined;
+}
 
 /** A message of the same condition, or of the same id, is being stored: perhaps an earlier attempt. */
 class UnderWay extends Error {}
@@ -82,34 +87,8 @@ function isSilence(error: unknown): boolean {
   return error instanceof NoReplyError || error instanceof TimeoutError;
 }
 
-/** The codes by which a server refuses a batch that breaks a rule of batches. It has stored nothing then. */
-const UNFIT: ReadonlySet<unknown> = new Set([
-  JetStreamCode.batchesDisabled,
-  JetStreamCode.batchWithoutSequence,
-  JetStreamCode.batchIncomplete,
-  JetStreamCode.batchHeaderUnsupported,
-  JetStreamCode.batchIdInvalid,
-  JetStreamCode.batchTooLarge,
-  JetStreamCode.batchCommitInvalid,
-  JetStreamCode.duplicateInBatch,
-  JetStreamCode.tooManyBatches,
-]);
-const { wrongLastSequence, wrongLastSequenceNow } = JetStreamCode;
-
-/** A server's answer to a batch of `count` messages. NoReplyError: it says neither that all nor that none was stored. */
-export function batchAnswerOf(answer: Message, count: number): BatchAnswer {
-  const { seq, error, count: stored } = bodyOf(answer);
-  if (error === undefined && seq !== undefined && stored === count) return { kind: "stored", seq };
-  const code = error?.err_code;
-  if (code === wrongLastSequence || code === wrongLastSequenceNow) return { kind: "refused" };
-  if (UNFIT.has(code)) return { kind: "unfit" };
-  throw new NoReplyError("timeout", error?.description ?? "a batch");
-}
-
 interface AckBody {
   seq?: number;
-  /** The number of messages of a batch. */
-  count?: number;
   error?: { err_code?: number; description?: string };
 }
 

@@ -2,8 +2,8 @@
  * The journals of durable workflows, in one stream: what appends to them and reads them. contracts/workflow.ts has the messages and
  * the invariants.
  *
- * I1  A record and the timer that it sets are one atomic batch: the server stores both or none. Appends of several workflows may
- *     be one batch (grouped-writes.ts).
+ * I1  An append is one request with one acknowledgement. A record and the timer that it sets are one atomic batch: the server stores
+ *     both or none.
  * I2  An append without an answer may have been stored: its sender looks, before it appends again.
  * I3  The timer of a workflow has one subject: a new one takes the place of the one before.
  */
@@ -21,10 +21,8 @@ import {
 import type { Nats } from "../connection.ts";
 import { isStreamMissing } from "../jetstream-errors.ts";
 import { appendSurely } from "./append-surely.ts";
-import { askSurely, TIMEOUT_MS } from "./asking.ts";
+import { type Ack, askSurely, TIMEOUT_MS, writeSurely } from "./asking.ts";
 import { readFresh } from "./fresh-read.ts";
-import type { Ack, JournalWrite } from "./grouped-writes.ts";
-import { type JournalWrites, journalWritesOf } from "./journal-writes.ts";
 import { type JournalEntry, readEntries } from "./read-journal.ts";
 
 /** The names of one workflow. */
@@ -43,16 +41,13 @@ const EXPECTED = "Nats-Expected-Last-Subject-Sequence";
 const MESSAGE_ID = "Nats-Msg-Id";
 const { stream } = stores.workflows;
 
-type WriteWays = Pick<JournalWrites, "write" | "alone">;
-
 export class Journals {
   readonly #nats: Nats;
-  readonly #writes: WriteWays;
+  readonly #batchPrefix = Math.random().toString(36).slice(2, 10) + Date.now().toString(36);
+  #batches = 0;
 
-  /** `writes`: the way of its writes. Default: that of all journals of the connection. */
-  constructor(nats: Nats, writes: WriteWays = journalWritesOf(nats)) {
+  constructor(nats: Nats) {
     this.#nats = nats;
-    this.#writes = writes;
   }
 
   /**
@@ -61,12 +56,16 @@ export class Journals {
    */
   async append(name: WorkflowName, record: string, after: number, due?: number): Promise<number | undefined> {
     const subject = subjects.workflowLog(name.workflow, name.id);
-    const write = () => this.#recordOf(name, record, after, due);
+    const attempt = () => {
+      const headers = withField(EXPECTED, String(after));
+      return due === undefined
+        ? this.#write(subject, record, headers)
+        : this.#batch(name, { subject, record, headers }, due);
+    };
     return appendSurely({
-      ...{ record, after },
+      ...{ record, after, attempt },
       // In a cluster the condition may be broken by an earlier attempt of this very record.
       mayBeOwn: this.#nats.cluster.isCluster,
-      attempt: (isFirst) => (isFirst ? this.#writes.write(write()) : this.#writes.alone(write())),
       // A host may not ask the leader. A server that is behind makes for another attempt, of the same condition.
       last: () => (this.#nats.role === "host" ? this.lastOf(subject) : this.#lastByLeader(subject)),
     });
@@ -236,21 +235,35 @@ export class Journals {
   }
 
   #write(subject: string, data: string, headers: Headers): Promise<Ack> {
-    const write = { key: subject, messages: [{ subject, data, headers }] };
-    // A batch has a rule of its own for ids.
-    return headers.has(MESSAGE_ID) ? this.#writes.alone(write) : this.#writes.write(write);
+    if (this.#nats.cluster.isCluster && !headers.has(MESSAGE_ID))
+      headers.set(MESSAGE_ID, [crypto.randomUUID()]);
+    const options = { timeoutMs: TIMEOUT_MS, headers };
+    return writeSurely(this.#nats, () => this.#nats.request(subject, data, options));
   }
 
-  /** A record, behind its timer. */
-  #recordOf(name: WorkflowName, record: string, after: number, due: number | undefined): JournalWrite {
-    const { workflow, id } = name;
-    const subject = subjects.workflowLog(workflow, id);
-    const message = { subject, data: record, headers: withField(EXPECTED, String(after)) };
-    if (due === undefined) return { key: subject, messages: [message] };
-    const timer = withField("Nats-Schedule", `@at ${new Date(due).toISOString()}`);
-    timer.set("Nats-Schedule-Target", [this.#nats.world.toWire(subjects.workflowInputs(workflow, id))]);
-    const setting = { subject: subjects.workflowTimer(workflow, id), data: TIMER, headers: timer };
-    return { key: subject, messages: [setting, message] };
+  /** The record and its timer. */
+  async #batch(
+    name: WorkflowName,
+    { subject, record, headers }: { subject: string; record: string; headers: Headers },
+    due: number,
+  ): Promise<Ack> {
+    const { world } = this.#nats;
+    const target = world.toWire(subjects.workflowInputs(name.workflow, name.id));
+    return writeSurely(this.#nats, () => {
+      this.#batches += 1;
+      const id = `${this.#batchPrefix}.${this.#batches.toString(36)}`;
+      const timer = createHeaders();
+      timer.set("Nats-Batch-Id", [id]);
+      timer.set("Nats-Batch-Sequence", ["1"]);
+      timer.set("Nats-Schedule", [`@at ${new Date(due).toISOString()}`]);
+      timer.set("Nats-Schedule-Target", [target]);
+      const last = new Map(headers);
+      last.set("Nats-Batch-Id", [id]);
+      last.set("Nats-Batch-Sequence", ["2"]);
+      last.set("Nats-Batch-Commit", ["1"]);
+      this.#nats.publish(subjects.workflowTimer(name.workflow, name.id), TIMER, timer);
+      return this.#nats.request(subject, record, { timeoutMs: TIMEOUT_MS, headers: last });
+    });
   }
 }
 

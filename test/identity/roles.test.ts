@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Role } from "../../contracts/index.ts";
 import { connectNats, ensureJournals, Journals, type Nats, NoReplyError } from "../../nats/index.ts";
-import { JournalWrites } from "../../nats/journals/journal-writes.ts";
 import { type ClosedWorld, startClosedWorld } from "./closed-world.ts";
 
 type Tested = Exclude<Role, "join"> | "join";
@@ -196,14 +195,7 @@ it("a host finds its record of a workflow where the acknowledgement was lost", a
   // A host is told its world by its runner.
   const login = { creds, ca: world.ca };
   const host = await connectNats({ url: world.nats, login, name: "host", worldId: node.world.id });
-  const writes = new JournalWrites(host);
-  const journals = new Journals(host, {
-    alone: (write) => writes.alone(write),
-    write: async (write) => {
-      await writes.alone(write);
-      throw new NoReplyError("timeout", "the acknowledgement is lost");
-    },
-  });
+  const journals = new Journals(losing(host, (subject) => subject.endsWith(".log")));
   const record = JSON.stringify({ at: 1, seen: 1, state: "running" });
   const seq = await journals.append({ workflow: "hello", id: "lost" }, record, 0);
   const stored = await new Journals(node).lastOf("narun.w.hello.lost.log");
@@ -211,3 +203,21 @@ it("a host finds its record of a workflow where the acknowledgement was lost", a
   expect(stored?.text).toBe(record);
   await host.close();
 });
+
+/** A connection that loses the first answer on a subject. */
+function losing(nats: Nats, isLost: (subject: string) => boolean): Nats {
+  let isLeft = true;
+  const request: Nats["request"] = async (subject, ...rest) => {
+    const reply = await nats.request(subject, ...rest);
+    if (!isLeft || !isLost(subject)) return reply;
+    isLeft = false;
+    throw new NoReplyError("timeout", subject);
+  };
+  return new Proxy(nats, {
+    get(target, key) {
+      if (key === "request") return request;
+      const value = Reflect.get(target, key, target);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
