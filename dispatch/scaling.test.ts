@@ -1,11 +1,23 @@
 import { describe, expect, it } from "vitest";
-import { type Demand, type DemandReply, rankNodes } from "../contracts/index.ts";
+import { type Demand, type DemandReply, type Heartbeat, rankNodes } from "../contracts/index.ts";
 import { call } from "../gateway/testing/http-client.ts";
 import type { PeerNode, PeerReply } from "../gateway/testing/peer-node.ts";
 import { type GatewayWorld, REVISION, specOf, startGatewayWorld } from "../gateway/testing/world.ts";
+import type { Nats } from "../nats/index.ts";
 import { eventually } from "../test/harness/eventually.ts";
+import { createInstance } from "./instance.ts";
+import { Scaling } from "./scaling.ts";
 
 const WAIT = { timeoutMs: 20_000 };
+const quiet = () => undefined;
+const HEARTBEAT: Heartbeat = {
+  node: "n1",
+  state: "running",
+  epoch: "e",
+  modes: ["isolate"],
+  freeInstances: 10,
+  labels: {},
+};
 
 /** Nodes that start what is demanded, as node-runners do, and refuse where `refuses` says so. */
 async function startNodes(
@@ -145,5 +157,51 @@ describe("a service whose instances are full", () => {
       await first?.nats.flush();
       expect(started.map(({ node }) => node)).toEqual([ranking[1]]);
     }, WAIT);
+  });
+});
+
+/** A full instance, of which so many requests end between two looks, and more that wait for it. Counts looks and demands. */
+function startFull(endedEach: number) {
+  const counts = { looks: 0, demands: 0 };
+  const instance = createInstance({
+    id: "i1",
+    service: "fn",
+    node: "n1",
+    revision: REVISION,
+    concurrency: 5,
+  });
+  instance.inFlight = 5;
+  const instances = {
+    ready() {
+      counts.looks += 1;
+      instance.ended += endedEach;
+      return [instance];
+    },
+    settled: () => Promise.resolve(undefined),
+    add: () => undefined,
+  };
+  const request = async () => {
+    counts.demands += 1;
+  };
+  const scaling = new Scaling({
+    nats: { state: "connected", request } as unknown as Nats,
+    nodes: { live: () => [HEARTBEAT] },
+    instances,
+    specOf: () => specOf("fn", { scale: { max: 3, concurrency: 5 } }),
+    waiting: () => 3,
+    log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+  });
+  scaling.press("fn");
+  return { counts, [Symbol.dispose]: () => scaling.close() };
+}
+
+describe("requests that wait for a full instance", () => {
+  it("start none where they are over soon, and another one else", async () => {
+    using slow = startFull(0);
+    await eventually(() => expect(slow.counts.demands).toBeGreaterThan(0), WAIT);
+    using quick = startFull(1_000);
+    // A look comes 50 ms after the one before at the earliest.
+    await eventually(() => expect(quick.counts.looks).toBeGreaterThan(60), WAIT);
+    expect(quick.counts.demands).toBe(0);
   });
 });
