@@ -17,7 +17,6 @@ export { makeFolders, makeOwnFolder, unusableFolder } from "./own-folder.ts";
 export {
   importParts,
   importPartsOnly,
-  lazyBuiltin,
   leaveOutUnused,
   requireFrom,
   SETS_MESSAGES,

@@ -12,22 +12,6 @@ export function requireFrom(place: string): string {
   return `import { createRequire as createRequireOfBundle } from "node:module"; const require = createRequireOfBundle(${place});`;
 }
 
-/**
- * A module that stands for one of Node's: it loads that when one of its exports is read for the first time. Node compiles its modules
- * when they are loaded, with all that is behind them.
- */
-export function lazyBuiltin(name: string): string {
-  const keys = Object.keys(Object.getOwnPropertyDescriptors(process.getBuiltinModule(name)));
-  return `for (const key of ${JSON.stringify(keys)}) Object.defineProperty(exports, key, {
-    enumerable: true,
-    configurable: true,
-    get() {
-      const value = process.getBuiltinModule(${JSON.stringify(name)})[key];
-      Object.defineProperty(exports, key, { value, enumerable: true, writable: true });
-      return value;
-    } });`;
-}
-
 /** Imports zod so that esbuild leaves out its unused parts: it does so only where each part is imported itself. */
 export function importParts(code: string): string {
   return code.replace(/^import \{ z \} from "zod"/m, 'import * as z from "zod"');

@@ -15,7 +15,6 @@ import type { BuildOptions, Plugin } from "esbuild";
 import {
   holdCompiler,
   importParts,
-  lazyBuiltin,
   leaveOutUnused,
   requireFrom,
   SETS_MESSAGES,
@@ -101,8 +100,6 @@ const UNBUNDLED = /^(?:esbuild|isolated-vm)$/;
  * 10 ms for process, and loads what they are for.
  */
 const EVALUATED_EXPORTS = /^(?:node:)?(?:dns|http2|https?|process|tls|util|zlib)$/;
-/** The ones of them that many commands never use. */
-const LAZY = /^(?:dns|http2|https?|tls|zlib)$/;
 /** The namespace of Node's modules that the bundle reads as values. */
 const BUILTIN = "builtin";
 const OWN_PLACE = /(?<!["'`])\bimport\.meta\.(dirname|filename|url)\b/g;
@@ -122,9 +119,7 @@ function atTheirPlace(root: string, main: string, imports: DirectImports): Plugi
         kind === "import-statement" ? { path: path.replace("node:", ""), namespace: BUILTIN } : undefined,
       );
       onLoad({ filter: /.*/, namespace: BUILTIN }, ({ path }) => ({
-        contents: LAZY.test(path)
-          ? lazyBuiltin(`node:${path}`)
-          : `module.exports = process.getBuiltinModule("node:${path}");`,
+        contents: `module.exports = process.getBuiltinModule("node:${path}");`,
         loader: "js",
       }));
       onLoad({ filter: mainFileModule }, () => ({

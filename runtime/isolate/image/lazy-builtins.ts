@@ -1,5 +1,4 @@
 import type { Plugin } from "esbuild";
-import { lazyBuiltin } from "../../../machine/index.ts";
 
 /**
  * Node's modules that a host needs after its start, if at all. Without Node's own snapshot each of them is compiled when it is loaded,
@@ -24,3 +23,19 @@ export const lazyBuiltins: Plugin = {
     }));
   },
 };
+
+/**
+ * A module that stands for one of Node's: it loads that when one of its exports is read for the first time. Node compiles its modules
+ * when they are loaded, with all that is behind them.
+ */
+function lazyBuiltin(name: string): string {
+  const keys = Object.keys(Object.getOwnPropertyDescriptors(process.getBuiltinModule(name)));
+  return `for (const key of ${JSON.stringify(keys)}) Object.defineProperty(exports, key, {
+    enumerable: true,
+    configurable: true,
+    get() {
+      const value = process.getBuiltinModule(${JSON.stringify(name)})[key];
+      Object.defineProperty(exports, key, { value, enumerable: true, writable: true });
+      return value;
+    } });`;
+}
